@@ -1,0 +1,210 @@
+"""Prepare a drop: read, check, split, write. Called by jobs/prepare.py."""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jobs.folder import Contract, DataPolicy, ModelFolder
+from jobs.outcome import DataRefusedError, finish, write_json
+from jobs.preparation.cleaning import Cleaned, clean
+from jobs.preparation.reading import Source, list_sources
+from jobs.preparation.splitting import TEST, TRAIN, VALIDATION, assign
+
+SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+
+
+class Outputs:
+    """The prepared files, written batch by batch."""
+
+    def __init__(self, folder: Path, contract: Contract) -> None:
+        self._folder = folder
+        self._contract = contract
+        self._files: dict[str, TextIO] = {}
+        self.counts = dict.fromkeys(SPLITS, 0)
+
+    def __enter__(self) -> Outputs:
+        for name in (*SPLITS, "baseline"):
+            path = self._folder / name / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._files[name] = path.open("w", encoding="utf-8", newline="")
+        self._files["baseline"].write(",".join(self._contract.feature_names) + "\n")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def write(self, table: npt.NDArray[np.float64], splits: npt.NDArray[np.int8]) -> None:
+        """Append accepted rows, label first, to the file of their split; train rows make the baseline too."""
+        frame = self._typed(table)
+        for name, split in SPLITS.items():
+            part = frame[splits == split]
+            self.counts[name] += len(part)
+            part.to_csv(self._files[name], header=False, index=False, lineterminator="\n")
+            if split == TRAIN:
+                part.iloc[:, 1:].to_csv(
+                    self._files["baseline"], header=False, index=False, lineterminator="\n"
+                )
+
+    def _typed(self, table: npt.NDArray[np.float64]) -> pd.DataFrame:
+        """Integers get no decimal point, numbers always get one: the monitor tells types by that."""
+        fields = (self._contract.label, *self._contract.features)
+        return pd.DataFrame(
+            {
+                place: table[:, place].astype(np.int64) if entry.type == "integer" else table[:, place]
+                for place, entry in enumerate(fields)
+            }
+        )
+
+
+@dataclass
+class Golden:
+    """The test rows with the smallest hashes: the same few rows, whatever the order of the drop."""
+
+    size: int
+    rows: dict[int, list[float]] = field(default_factory=dict)
+
+    def offer(self, hashes: npt.NDArray[np.uint64], table: npt.NDArray[np.float64]) -> None:
+        """Consider test rows; a row that comes twice counts once."""
+        for place in np.argsort(hashes, kind="stable")[: self.size * 2]:
+            self.rows[int(hashes[place])] = [float(value) for value in table[place]]
+        self.rows = {key: self.rows[key] for key in heapq.nsmallest(self.size, self.rows)}
+
+    def to_json(self, contract: Contract) -> dict[str, Any]:
+        """Return the rows as features and labels; integers are written as integers."""
+        whole = [entry.type == "integer" for entry in contract.features]
+        rows = [
+            [int(value) if integer else value for value, integer in zip(row[1:], whole, strict=True)]
+            for row in self.rows.values()
+        ]
+        return {
+            "columns": contract.feature_names,
+            "rows": rows,
+            "labels": [row[0] for row in self.rows.values()],
+        }
+
+
+class Preparation:
+    """One run over a drop, and what it counted."""
+
+    def __init__(self, contract: Contract, policy: DataPolicy, sources: list[Source], output: Path) -> None:
+        self.contract, self.policy, self.sources, self.output = contract, policy, sources, output
+        self.golden = Golden(policy.golden_rows)
+        self.outputs = Outputs(output, contract)
+
+    def run(self, features: Any) -> str:
+        """Prepare everything; return the closing sentence. The report is written even when this raises."""
+        try:
+            with self.outputs as outputs:
+                for source in self.sources:
+                    for batch in source.batches(self.contract):
+                        cleaned = clean(batch, self.contract, features)
+                        source.refused.update(cleaned.refused)
+                        self._keep(outputs, cleaned)
+            self._judge()
+            write_json(self.output / "golden" / "golden.json", self.golden.to_json(self.contract))
+        finally:
+            self.write_report()
+        return f"Prepared {self.accepted:,} of {self.rows:,} rows."
+
+    def _keep(self, outputs: Outputs, cleaned: Cleaned) -> None:
+        splits = assign(cleaned.hashes, self.policy.validation_share, self.policy.test_share)
+        outputs.write(cleaned.table, splits)
+        tests = splits == TEST
+        self.golden.offer(cleaned.hashes[tests], cleaned.table[tests])
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows were read."""
+        return sum(source.rows for source in self.sources)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Return the reasons over all files."""
+        return sum((source.refused for source in self.sources), Counter())
+
+    @property
+    def accepted(self) -> int:
+        """Return how many rows were accepted."""
+        return sum(self.outputs.counts.values())
+
+    def _judge(self) -> None:
+        policy, refused = self.policy, self.rows - self.accepted
+        worst = max(self.sources, key=lambda source: source.refused.total())
+        top = ", ".join(
+            f"{reason} in {count:,} ({count / self.rows:.1%})"
+            for reason, count in self.reasons.most_common(3)
+        )
+        if refused > policy.maximum_refused_share * self.rows:
+            raise DataRefusedError(
+                f"{refused:,} of {self.rows:,} rows ({refused / self.rows:.1%}) were refused, most in "
+                f"{worst.name}; policy.json allows {policy.maximum_refused_share:.0%}: {top}; "
+                "correct the data, or data.maximumRefusedShare."
+            )
+        if self.accepted < policy.minimum_rows:
+            raise DataRefusedError(
+                f"{self.accepted:,} of {self.rows:,} rows are usable; policy.json asks for "
+                f"{policy.minimum_rows:,}{f' ({top})' if top else ''}; add rows, or lower data.minimumRows."
+            )
+        for name, count in self.outputs.counts.items():
+            if count == 0:
+                raise DataRefusedError(
+                    f"none of the {self.accepted:,} usable rows falls into the {name} split; add rows."
+                )
+
+    def write_report(self) -> None:
+        """Write report.json: what was read, what was refused and why, and the split."""
+        report = {
+            "rowsRead": self.rows,
+            "rowsAccepted": self.accepted,
+            "rowsRefused": self.reasons.total(),
+            "refusedByReason": dict(self.reasons.most_common()),
+            "files": [
+                {
+                    "name": source.name,
+                    "sha256": source.sha256(),
+                    "rows": source.rows,
+                    "refused": source.refused.total(),
+                }
+                for source in self.sources
+            ],
+            "split": dict(self.outputs.counts),
+        }
+        write_json(self.output / "report" / "report.json", report)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the job and return its exit code."""
+    parser = argparse.ArgumentParser(
+        description="Turn a drop into training, validation, test and baseline data."
+    )
+    parser.add_argument("--code", type=Path, required=True, help="the code channel: holds model/ and jobs/")
+    parser.add_argument("--input", type=Path, required=True, help="the drop's data files, and nothing else")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--message", type=Path, required=True, help="where SageMaker reads the exit message")
+    given = parser.parse_args(argv)
+
+    def prepare() -> str:
+        folder = ModelFolder.of(given.code)
+        contract, policy = folder.contract(), folder.data_policy()
+        features = folder.function("features.py", "features")
+        try:
+            sources = list_sources(given.input)
+        except DataRefusedError:
+            Preparation(contract, policy, [], given.output).write_report()
+            raise
+        return Preparation(contract, policy, sources, given.output).run(features)
+
+    return finish(given.message, prepare)

@@ -1,0 +1,13 @@
+"""Prepare Data: the processing job that turns a drop into training data. Run by path in the XGBoost image."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jobs.preparation.job import main
+
+if __name__ == "__main__":
+    sys.exit(main())
