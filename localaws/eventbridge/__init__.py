@@ -1,0 +1,1 @@
+"""Event patterns, targets and delivery of the laptop's EventBridge."""

@@ -1,0 +1,1 @@
+"""Where the mail of the laptop's AWS arrives."""

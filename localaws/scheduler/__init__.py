@@ -1,0 +1,1 @@
+"""EventBridge Scheduler of the laptop's AWS: fires the schedules that moto keeps."""
