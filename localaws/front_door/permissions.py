@@ -1,0 +1,197 @@
+"""Which IAM permission a call needs: the action's name and the resource's ARN. Used by the front door's ledger.
+
+Actions that IAM names otherwise than the API, and how a resource's ARN is built from an input, follow AWS's Service
+Authorization Reference. An operation without an entry needs its own name on `*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Params = dict[str, Any]
+
+PREFIXES = {
+    "sagemaker-runtime": "sagemaker",
+    "stepfunctions": "states",
+    "apigatewayv2": "apigateway",
+    "sesv2": "ses",
+    "resourcegroupstaggingapi": "tag",
+}
+
+ACTIONS = {
+    ("lambda", "Invoke"): "InvokeFunction",
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "ListObjects"): "ListBucket",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "ListObjectVersions"): "ListBucketVersions",
+    ("s3", "ListBuckets"): "ListAllMyBuckets",
+    ("s3", "CopyObject"): "PutObject",
+    ("s3", "CreateMultipartUpload"): "PutObject",
+    ("s3", "UploadPart"): "PutObject",
+    ("s3", "CompleteMultipartUpload"): "PutObject",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("s3", "PutBucketNotificationConfiguration"): "PutBucketNotification",
+    ("s3", "GetBucketNotificationConfiguration"): "GetBucketNotification",
+    ("s3", "PutBucketLifecycleConfiguration"): "PutLifecycleConfiguration",
+    ("s3", "GetBucketLifecycleConfiguration"): "GetLifecycleConfiguration",
+    ("s3", "PutBucketEncryption"): "PutEncryptionConfiguration",
+    ("s3", "GetBucketEncryption"): "GetEncryptionConfiguration",
+    ("s3", "PutPublicAccessBlock"): "PutBucketPublicAccessBlock",
+    ("s3", "GetPublicAccessBlock"): "GetBucketPublicAccessBlock",
+}
+
+# (service, input member) → how the resource part of the ARN is written
+RESOURCES: dict[str, list[tuple[str, str]]] = {
+    "sagemaker": [
+        ("TrainingJobName", "training-job/{}"),
+        ("ProcessingJobName", "processing-job/{}"),
+        ("EndpointName", "endpoint/{}"),
+        ("EndpointConfigName", "endpoint-config/{}"),
+        ("ModelName", "model/{}"),
+        ("ModelPackageName", "model-package/{}"),
+        ("ModelPackageGroupName", "model-package-group/{}"),
+        ("ResourceArn", "{}"),
+    ],
+    "lambda": [("FunctionName", "function:{}"), ("LayerName", "layer:{}"), ("Resource", "{}")],
+    "stepfunctions": [
+        ("executionArn", "{}"),
+        ("stateMachineArn", "{}"),
+        ("name", "stateMachine:{}"),
+        ("resourceArn", "{}"),
+    ],
+    "codedeploy": [
+        ("deploymentGroupName", "deploymentgroup:{applicationName}/{}"),
+        ("deploymentConfigName", "deploymentconfig:{}"),
+        ("applicationName", "application:{}"),
+    ],
+    "sns": [("TopicArn", "{}"), ("TargetArn", "{}"), ("Name", "{}"), ("ResourceArn", "{}")],
+    "dynamodb": [("TableName", "table/{}"), ("ResourceArn", "{}")],
+    "events": [("Rule", "rule/{}"), ("EventBusName", "event-bus/{}"), ("Name", "rule/{}")],
+    "scheduler": [("Name", "schedule/{GroupName}/{}"), ("GroupName", "schedule-group/{}")],
+    "logs": [("logGroupName", "log-group:{}"), ("logGroupIdentifier", "log-group:{}")],
+    "kms": [("KeyId", "key/{}")],
+    "ssm": [("Name", "parameter/{}")],
+    "iam": [("RoleName", "role/{}"), ("PolicyArn", "{}")],
+    "sts": [("RoleArn", "{}")],
+    "cloudwatch": [("AlarmName", "alarm:{}"), ("DashboardName", "dashboard/{}")],
+    "cloudformation": [("StackName", "stack/{}/*"), ("ChangeSetName", "changeSet/{}")],
+    "apigatewayv2": [("ApiId", "/apis/{}")],
+}
+RESOURCES["sagemaker-runtime"] = RESOURCES["sagemaker"]
+
+ROLE_MEMBERS = ("RoleArn", "roleArn", "Role", "ExecutionRoleArn", "serviceRoleArn")
+
+
+def needed(
+    service: str, operation: str, params: Params, account: str, region: str
+) -> Iterator[tuple[str, str]]:
+    """Each (action, resource) that IAM would check for one call."""
+    prefix = PREFIXES.get(service, service)
+    special = SPECIAL.get((service, operation))
+    if special is not None:
+        yield from special(params, account, region)
+    else:
+        action = ACTIONS.get((service, operation), operation)
+        yield f"{prefix}:{action}", _resource(service, prefix, params, account, region)
+    if operation.startswith(("Create", "Update", "Register", "Put")):
+        for role in _passed_roles(params):
+            yield "iam:PassRole", role
+    if operation.startswith("Create") and params.get("Tags") and service == "sagemaker":
+        yield "sagemaker:AddTags", _resource(service, prefix, params, account, region)
+
+
+def _passed_roles(params: Params) -> Iterator[str]:
+    places = [params, *(value for value in params.values() if isinstance(value, dict))]
+    for place in places:
+        for member in ROLE_MEMBERS:
+            value = place.get(member)
+            if isinstance(value, str) and ":role/" in value:
+                yield value
+
+
+def _resource(service: str, prefix: str, params: Params, account: str, region: str) -> str:
+    if service == "s3":
+        return _s3_arn(params.get("Bucket"), params.get("Key"))
+    for member, template in RESOURCES.get(service, []):
+        value = params.get(member)
+        if not isinstance(value, str) or not value:
+            continue
+        if value.startswith("arn:"):
+            qualifier = params.get("Qualifier")
+            return f"{value}:{qualifier}" if service == "lambda" and qualifier else value
+        if service == "lambda" and params.get("Qualifier") and member == "FunctionName":
+            value = f"{value}:{params['Qualifier']}"
+        names = {"GroupName": "default", **{k: v for k, v in params.items() if isinstance(v, str)}}
+        part = template.replace("{}", value).format_map(names)
+        where = "" if prefix in ("iam",) else region
+        return f"arn:aws:{prefix}:{where}:{account}:{part}"
+    return "*"
+
+
+def _s3_arn(bucket: str | None, key: str | None) -> str:
+    if not bucket:
+        return "*"
+    return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+
+
+def _get_object(params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+    action = "s3:GetObjectVersion" if params.get("VersionId") else "s3:GetObject"
+    yield action, _s3_arn(params.get("Bucket"), params.get("Key"))
+
+
+def _copy_object(params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+    source, _, version = str(params.get("CopySource", "")).lstrip("/").partition("?versionId=")
+    bucket, _, key = source.partition("/")
+    yield ("s3:GetObjectVersion" if version else "s3:GetObject"), _s3_arn(bucket, key)
+    yield "s3:PutObject", _s3_arn(params.get("Bucket"), params.get("Key"))
+
+
+def _delete_object(params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+    action = "s3:DeleteObjectVersion" if params.get("VersionId") else "s3:DeleteObject"
+    yield action, _s3_arn(params.get("Bucket"), params.get("Key"))
+
+
+def _delete_objects(params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+    for item in params.get("Delete", {}).get("Objects", []):
+        yield from _delete_object({**item, "Bucket": params.get("Bucket")}, _account, _region)
+
+
+def _transact_write(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    names = {
+        "Put": "PutItem",
+        "Update": "UpdateItem",
+        "Delete": "DeleteItem",
+        "ConditionCheck": "ConditionCheckItem",
+    }
+    for item in params.get("TransactItems", []):
+        for kind, body in item.items():
+            table = f"arn:aws:dynamodb:{region}:{account}:table/{body['TableName']}"
+            yield f"dynamodb:{names[kind]}", table
+
+
+def _query(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    table = f"arn:aws:dynamodb:{region}:{account}:table/{params['TableName']}"
+    index = params.get("IndexName")
+    yield "dynamodb:Query", f"{table}/index/{index}" if index else table
+
+
+def _send_task(params: Params, _account: str, _region: str, action: str = "") -> Iterator[tuple[str, str]]:
+    yield f"states:{action}", "*"
+
+
+def _no_permission(_params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+    yield from ()
+
+
+SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, str]]]] = {
+    ("s3", "GetObject"): _get_object,
+    ("s3", "HeadObject"): _get_object,
+    ("s3", "CopyObject"): _copy_object,
+    ("s3", "DeleteObject"): _delete_object,
+    ("s3", "DeleteObjects"): _delete_objects,
+    ("dynamodb", "TransactWriteItems"): _transact_write,
+    ("dynamodb", "Query"): _query,
+    ("sts", "GetCallerIdentity"): _no_permission,
+}

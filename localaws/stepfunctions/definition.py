@@ -1,0 +1,311 @@
+"""Reads a state machine's definition, or says everything that is wrong with it.
+
+Called by the service when a state machine is made, and by `testing`. What AWS refuses is refused in AWS's words;
+what AWS would run and `localaws` can't is refused with words that say so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from localaws.stepfunctions import graph, machine
+from localaws.stepfunctions.failures import ALL, PREDEFINED
+from localaws.stepfunctions.machine import State, StateMachine, Workflow
+from localaws.stepfunctions.reader import READS_ERROR, READS_INPUT, READS_RESULT, Diagnostic, DefinitionError, Reader
+from localaws.stepfunctions.templates import Template, is_expression
+
+LONGEST_NAME = 80
+_COMMON = frozenset({"Type", "Comment", "QueryLanguage"})
+_FLOW = frozenset({"Next", "End"})
+_DATA = frozenset({"Output", "Assign"})
+_HANDLED = _FLOW | _DATA | {"Retry", "Catch"}
+_RULE = _DATA | {"Next", "Comment"}
+
+ResourceCheck = Callable[[str], str | None]
+"""Says what is wrong with a Task's resource, or None."""
+
+
+def parse(definition: str | dict[str, Any], check_resource: ResourceCheck = lambda _: None) -> StateMachine:
+    """The state machine that a definition describes. Raises `DefinitionError`."""
+    fields = _load(definition) if isinstance(definition, str) else definition
+    notes: list[Diagnostic] = []
+    reader = Reader(fields, "", notes)
+    reader.only(
+        _COMMON - {"Type"} | {"StartAt", "States", "TimeoutSeconds", "Version"}, required=("States", "StartAt")
+    )
+    language = reader.one_of("QueryLanguage", ("JSONPath", "JSONata")) or "JSONPath"
+    if language != "JSONata" and not notes:
+        reader.note("QueryLanguage 'JSONPath' is not implemented by localaws: set it to 'JSONata'", "QueryLanguage")
+        raise DefinitionError(notes)
+    workflow = _Parser(notes, check_resource).workflow(reader)
+    parsed = StateMachine(
+        start_at=workflow.start_at,
+        states=workflow.states,
+        timeout_seconds=reader.whole("TimeoutSeconds", 1) if "TimeoutSeconds" in fields else None,
+    )
+    if not notes:
+        notes.extend(graph.check(parsed))
+    if notes:
+        raise DefinitionError(notes)
+    return parsed
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if text.strip() else None
+    except ValueError as error:
+        raise DefinitionError([Diagnostic("INVALID_JSON_DESCRIPTION", str(error), "/")]) from error
+    if not isinstance(value, dict):
+        raise DefinitionError([Diagnostic("SCHEMA_VALIDATION_FAILED", "Definition must be a valid JSON object", "/")])
+    return value
+
+
+class _Parser:
+    """Knows the fields of each type of state."""
+
+    def __init__(self, notes: list[Diagnostic], check_resource: ResourceCheck) -> None:
+        self._notes = notes
+        self._check_resource = check_resource
+        self._types: dict[str, Callable[[str, Reader], State]] = {
+            "Pass": self._pass,
+            "Task": self._task,
+            "Choice": self._choice,
+            "Wait": self._wait,
+            "Succeed": self._succeed,
+            "Fail": self._fail,
+            "Parallel": self._parallel,
+            "Map": self._map,
+        }
+
+    def workflow(self, reader: Reader) -> Workflow:
+        states: dict[str, State] = {}
+        parts = reader.child("States")
+        for name in parts.fields if parts else ():
+            state = parts.child(name) if parts else None
+            if state is None:
+                continue
+            if len(name) > LONGEST_NAME:
+                state.note(f"State names have at most {LONGEST_NAME} characters")
+            # Names of fields in run-time messages begin at the state.
+            read = self._state(name, Reader(state.fields, state.location, self._notes))
+            if read is not None:
+                states[name] = read
+        return Workflow(start_at=reader.text("StartAt") or "", states=states)
+
+    def _state(self, name: str, reader: Reader) -> State | None:
+        kind = reader.text("Type")
+        if kind is None:
+            reader.note("These fields are required: [Type]")
+            return None
+        if kind not in self._types:
+            reader.note(f"Value should be one of the following: [{', '.join(self._types)}]", "Type")
+            return None
+        if reader.one_of("QueryLanguage", ("JSONPath", "JSONata")) == "JSONPath":
+            reader.note("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
+            return None
+        return self._types[kind](name, reader)
+
+    def _pass(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | _FLOW | _DATA)
+        return machine.Pass(name=name, next=_next(reader), output=reader.template("Output"), assign=_assign(reader))
+
+    def _succeed(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | {"Output"})
+        return machine.Succeed(name=name, output=reader.template("Output"))
+
+    def _fail(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | {"Error", "Cause"})
+        return machine.Fail(
+            name=name,
+            error=reader.value_or_expression("Error", str, "STRING"),
+            cause=reader.value_or_expression("Cause", str, "STRING"),
+        )
+
+    def _wait(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | _FLOW | _DATA | {"Seconds", "Timestamp"})
+        if ("Seconds" in reader.fields) == ("Timestamp" in reader.fields):
+            reader.note("A Wait state must have exactly one of [Seconds, Timestamp]")
+        seconds = reader.value_or_expression("Seconds", int, "INTEGER")
+        if seconds and isinstance(seconds.value, int) and seconds.value < 0:
+            reader.note("Expected a whole number of at least 0", "Seconds")
+        timestamp = reader.value_or_expression("Timestamp", str, "STRING")
+        if timestamp and isinstance(timestamp.value, str) and moment(timestamp.value) is None:
+            reader.note("Expected an RFC 3339 timestamp", "Timestamp")
+        return machine.Wait(
+            name=name,
+            next=_next(reader),
+            output=reader.template("Output"),
+            assign=_assign(reader),
+            seconds=seconds,
+            timestamp=timestamp,
+        )
+
+    def _choice(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | _DATA | {"Choices", "Default"}, required=("Choices",))
+        rules = []
+        for rule in reader.children("Choices"):
+            rule.only(_RULE | {"Condition"}, required=("Condition", "Next"))
+            condition, target = rule.value_or_expression("Condition", bool, "BOOLEAN"), rule.text("Next")
+            if condition and target:
+                assign = _assign(rule)
+                rules.append(
+                    machine.Rule(condition=condition, next=target, output=rule.template("Output"), assign=assign)
+                )
+        if not reader.fields.get("Choices"):
+            reader.note("Expected a list that isn't empty", "Choices")
+        return machine.Choice(
+            name=name,
+            next=reader.text("Default"),
+            output=reader.template("Output"),
+            assign=_assign(reader),
+            rules=tuple(rules),
+        )
+
+    def _task(self, name: str, reader: Reader) -> State:
+        known = _HANDLED | {"Resource", "Arguments", "TimeoutSeconds", "HeartbeatSeconds"}
+        reader.only(_COMMON | known, required=("Resource",))
+        if "Arguments" not in reader.fields:
+            reader.note("A Task without 'Arguments' is not implemented by localaws: write {} for none")
+        resource = reader.text("Resource") or ""
+        if resource and (complaint := self._check_resource(resource)):
+            reader.note(complaint, "Resource")
+        timeout, heartbeat = reader.seconds("TimeoutSeconds"), reader.seconds("HeartbeatSeconds")
+        if timeout and heartbeat and isinstance(timeout.value, int) and isinstance(heartbeat.value, int):
+            if heartbeat.value >= timeout.value:
+                reader.note("HeartbeatSeconds must be smaller than TimeoutSeconds", "HeartbeatSeconds")
+        return machine.Task(
+            name=name,
+            next=_next(reader),
+            output=reader.template("Output", READS_RESULT),
+            assign=_assign(reader, READS_RESULT),
+            retry=_retry(reader),
+            catch=_catch(reader),
+            resource=resource,
+            arguments=reader.template("Arguments") or Template({}, "Arguments"),
+            timeout_seconds=timeout,
+            heartbeat_seconds=heartbeat,
+        )
+
+    def _parallel(self, name: str, reader: Reader) -> State:
+        reader.only(_COMMON | _HANDLED | {"Branches", "Arguments"}, required=("Branches",))
+        branches = reader.children("Branches")
+        for branch in branches:
+            branch.only({"StartAt", "States", "Comment"}, required=("StartAt", "States"))
+        if not branches:
+            reader.note("Expected a list that isn't empty", "Branches")
+        return machine.Parallel(
+            name=name,
+            next=_next(reader),
+            output=reader.template("Output", READS_RESULT),
+            assign=_assign(reader, READS_RESULT),
+            retry=_retry(reader),
+            catch=_catch(reader),
+            branches=tuple(self.workflow(branch) for branch in branches),
+            arguments=reader.template("Arguments"),
+        )
+
+    def _map(self, name: str, reader: Reader) -> State:
+        known = _HANDLED | {"ItemProcessor", "Items", "ItemSelector", "MaxConcurrency"}
+        reader.only(_COMMON | known, required=("ItemProcessor",))
+        processor = reader.child("ItemProcessor") or Reader({"StartAt": "", "States": {}}, "", [])
+        processor.only({"StartAt", "States", "Comment", "ProcessorConfig"}, required=("StartAt", "States"))
+        config = processor.child("ProcessorConfig")
+        if config is not None:
+            config.only({"Mode"})
+            if config.fields.get("Mode", "INLINE") != "INLINE":
+                config.note("A Map in mode DISTRIBUTED is not implemented by localaws", "Mode")
+        concurrency = reader.value_or_expression("MaxConcurrency", int, "INTEGER")
+        if concurrency and isinstance(concurrency.value, int) and concurrency.value < 0:
+            reader.note("Expected a whole number of at least 0", "MaxConcurrency")
+        return machine.Map(
+            name=name,
+            next=_next(reader),
+            output=reader.template("Output", READS_RESULT),
+            assign=_assign(reader, READS_RESULT),
+            retry=_retry(reader),
+            catch=_catch(reader),
+            processor=self.workflow(processor),
+            items=reader.value_or_expression("Items", (list, dict), "ARRAY"),
+            item_selector=reader.template("ItemSelector"),
+            max_concurrency=concurrency,
+        )
+
+
+def moment(text: str) -> datetime | None:
+    """The moment that an RFC 3339 timestamp names, or None."""
+    if "T" not in text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else None
+
+
+def _next(reader: Reader) -> str | None:
+    target, end = reader.text("Next"), reader.flag("End")
+    if (target is not None) == end:
+        reader.note("A state must have either 'Next' or '\"End\": true'")
+    return target
+
+
+def _assign(reader: Reader, reads: frozenset[str] = READS_INPUT) -> Template | None:
+    names = reader.child("Assign")
+    if names is None:
+        return None
+    for name in names.fields:
+        if not name.isidentifier() or len(name) > LONGEST_NAME or name == "states":
+            names.note(f"'{name}' is not a name for a variable", name)
+    return reader.template("Assign", reads)
+
+
+def _error_equals(reader: Reader, *, last: bool) -> tuple[str, ...]:
+    names = reader.names("ErrorEquals")
+    for name in names:
+        if name.startswith("States.") and name not in PREDEFINED:
+            reader.note(f"There is no error '{name}'", "ErrorEquals")
+    if ALL in names and (len(names) > 1 or not last):
+        reader.note(f"'{ALL}' must stand alone, in the last element", "ErrorEquals")
+    return names
+
+
+def _retry(reader: Reader) -> tuple[machine.Retrier, ...]:
+    parts = reader.children("Retry")
+    known = {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"}
+    retriers = []
+    for index, part in enumerate(parts):
+        part.only(known | {"Comment"}, required=("ErrorEquals",))
+        interval = part.whole("IntervalSeconds", 1)
+        longest = part.whole("MaxDelaySeconds", 1) if "MaxDelaySeconds" in part.fields else None
+        if longest is not None and longest <= interval:
+            part.note("MaxDelaySeconds must be greater than IntervalSeconds", "MaxDelaySeconds")
+        retriers.append(
+            machine.Retrier(
+                error_equals=_error_equals(part, last=index == len(parts) - 1),
+                interval_seconds=interval,
+                max_attempts=part.whole("MaxAttempts", 3, least=0),
+                backoff_rate=part.number("BackoffRate", 2.0, least=1.0),
+                max_delay_seconds=longest,
+                full_jitter=part.one_of("JitterStrategy", ("NONE", "FULL")) == "FULL",
+            )
+        )
+    return tuple(retriers)
+
+
+def _catch(reader: Reader) -> tuple[machine.Catcher, ...]:
+    parts = reader.children("Catch")
+    catchers = []
+    for index, part in enumerate(parts):
+        part.only(_RULE | {"ErrorEquals"}, required=("ErrorEquals", "Next"))
+        catchers.append(
+            machine.Catcher(
+                error_equals=_error_equals(part, last=index == len(parts) - 1),
+                next=part.text("Next") or "",
+                output=part.template("Output", READS_ERROR),
+                assign=_assign(part, READS_ERROR),
+            )
+        )
+    return tuple(catchers)

@@ -1,0 +1,1 @@
+"""STS for the laptop: who am I, and taking a role."""
