@@ -1,4 +1,4 @@
-"""Prepare Data: the processing job that turns a drop into training data. Run by path in the XGBoost image."""
+"""Prepare Data: the processing job that turns a drop into training data. Run by path."""
 
 from __future__ import annotations
 
