@@ -19,7 +19,7 @@ from localaws.service import Call
 if TYPE_CHECKING:
     from localaws.world import World
 
-Observer = Callable[[Call, Reply], None]
+Observer = Callable[[Call, Reply], "Reply | None"]
 
 SERVICES = frozenset(
     {
@@ -39,7 +39,10 @@ class Delegated:
         self._app: Any = None
 
     def after(self, service: str, operation: str, observer: Observer) -> None:
-        """Call `observer(call, reply)` after each success of an operation that moto serves."""
+        """Call `observer(call, reply)` after each success of an operation that moto serves.
+
+        A reply that it returns is sent instead of moto's.
+        """
         self._observers[service, operation].append(observer)
 
     def on_event(self, sink: Callable[[dict[str, Any]], None]) -> None:
@@ -58,7 +61,7 @@ class Delegated:
         reply = Reply(response.status_code, headers, response.get_data())
         if reply.status < 400:
             for observer in self._observers.get((call.service, call.operation), ()):
-                observer(call, reply)
+                reply = observer(call, reply) or reply
         return reply
 
     def _moto(self) -> Any:

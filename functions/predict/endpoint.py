@@ -6,12 +6,10 @@ connection that SageMaker closed while the environment was frozen is replaced at
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import random
+import re
 import time
-from urllib.parse import urlsplit
 
 from errors import (
     EndpointMissingError,
@@ -23,13 +21,12 @@ from errors import (
     PredictError,
     ThrottledError,
 )
+from http1 import Answer, Connection, ProtocolError
 from sigv4 import Credentials, sign
 
 TYPE_CHECKING = False  # typing itself costs milliseconds of every cold start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    Answer = tuple[int, http.client.HTTPMessage, bytes]
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 10.0
@@ -48,6 +45,10 @@ _THROTTLING = (  # botocore's list, as far as SageMaker's runtime goes
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+)
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]+))?)"
+    r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
 )
 _DNS_SUFFIXES = (
     ("cn-", "amazonaws.com.cn"),
@@ -80,22 +81,23 @@ class ModelEndpoint:
         *,
         read_seconds: float = READ_SECONDS,
         pause: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] | None = None,
     ) -> None:
-        url = urlsplit(endpoint_url(environ))
-        if url.scheme not in ("http", "https") or not url.hostname:
+        url = _URL.fullmatch(endpoint_url(environ))
+        if url is None:
             raise EndpointRefusedError("the address of SageMaker's runtime is not an http or https URL")
         self.name = name
         self.attempts = 0
         self._environ = environ
         self._region = _region(environ)
-        self._path = f"{url.path.rstrip('/')}/endpoints/{name}/invocations"
-        self._host = url.netloc.rpartition("@")[2]
+        self._path = f"{url['path']}/endpoints/{name}/invocations"
+        self._host = url["authority"]
         self._read_seconds = read_seconds
         self._pause = pause
-        self._jitter = jitter
+        self._jitter = jitter or _random
         self._retry_quota = _RETRY_QUOTA
-        self._connection = self._new_connection(url.scheme, url.hostname, url.port)
+        port = url["port"]
+        self._connection = Connection(url["scheme"], url["host"].strip("[]"), int(port) if port else None)
 
     def invoke(self, rows: bytes, *, seconds: float) -> bytes:
         """The model's answer to those CSV rows; raises `ThrottledError` or a `ModelFailedError`.
@@ -128,16 +130,16 @@ class ModelEndpoint:
 
     def _attempt(self, rows: bytes, deadline: float) -> bytes:
         try:
-            status, headers, body = self._exchange(self._signed_headers(rows), rows, deadline)
+            answer = self._exchange(self._signed_headers(rows), rows, deadline)
         except TimeoutError as error:
             raise ModelTimedOutError(f"endpoint {self.name} did not answer in time") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ProtocolError) as error:
             raise ModelUnreachableError(
                 f"no answer from endpoint {self.name}: {type(error).__name__}"
             ) from error
-        if status == 200:
-            return body
-        raise self._error(status, headers, body)
+        if answer.status == 200:
+            return answer.body
+        raise self._error(answer)
 
     def _signed_headers(self, rows: bytes) -> dict[str, str]:
         try:  # read each time: Lambda may renew them
@@ -160,41 +162,24 @@ class ModelEndpoint:
         )
 
     def _exchange(self, headers: dict[str, str], rows: bytes, deadline: float) -> Answer:
-        reused = self._connection.sock is not None
-        try:
-            return self._send(headers, rows, deadline)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            if not reused or isinstance(error, (TimeoutError, http.client.IncompleteRead)):
+        connection = self._connection
+        if connection.is_open:
+            try:
+                return self._send(headers, rows, deadline)
+            except TimeoutError:
                 raise
-        try:  # the old connection was stale
-            return self._send(headers, rows, deadline)
-        except BaseException:
-            self._connection.close()
-            raise
+            except OSError:
+                pass  # closed while we were frozen: the request was never taken
+        connection.open(min(CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)))
+        return self._send(headers, rows, deadline)
 
     def _send(self, headers: dict[str, str], rows: bytes, deadline: float) -> Answer:
-        connection = self._connection
-        if connection.sock is None:
-            connection.timeout = min(CONNECT_SECONDS, _left(deadline))
-            connection.connect()
-        sock = connection.sock
-        deadline = min(deadline, time.monotonic() + self._read_seconds)
-        sock.settimeout(_left(deadline))
-        connection.request("POST", self._path, rows, headers)
-        response = connection.getresponse()
-        body = b""
-        while chunk := response.read1():
-            body += chunk
-            sock.settimeout(_left(deadline))  # a time-out covers one read, the deadline all of them
-        response.close()
-        if response.length:  # read1 takes an early end for the end
-            raise http.client.IncompleteRead(b"", response.length)
-        return response.status, response.headers, body
+        until = min(deadline, time.monotonic() + self._read_seconds)
+        return self._connection.exchange(self._path, headers, rows, until)
 
-    def _error(self, status: int, headers: http.client.HTTPMessage, body: bytes) -> PredictError:
-        document = _document(body)
-        code = str(headers.get("x-amzn-ErrorType") or document.get("__type") or document.get("code") or "")
+    def _error(self, answer: Answer) -> PredictError:
+        status, document = answer.status, _document(answer.body)
+        code = str(answer.headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or "")
         code = code.partition(":")[0].rpartition("#")[2]
         if status == 429 or code in _THROTTLING:
             return ThrottledError(f"endpoint {self.name} has no room or is not ready")
@@ -209,11 +194,10 @@ class ModelEndpoint:
             return EndpointMissingError(f"endpoint {self.name} does not exist")
         return EndpointRefusedError(f"SageMaker refused to invoke endpoint {self.name}: {status}")
 
-    @staticmethod
-    def _new_connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        if scheme == "http":
-            return http.client.HTTPConnection(host, port)
-        return http.client.HTTPSConnection(host, port)
+def _random() -> float:
+    import random  # only once something fails
+
+    return random.random()  # noqa: S311 - spreads retries, keeps no secret
 
 
 def _is_retryable(error: PredictError) -> bool:
@@ -226,13 +210,6 @@ def _document(body: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
 
 
 def _region(environ: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions", "tagging
 MAX_BODY = 256 * 1024 * 1024
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-Interceptor = Callable[[Call], "Reply | AwsError | None"]
+Interceptor = Callable[[Call], "Reply | AwsError | dict[str, Any] | None"]
 
 
 class FrontDoor:
@@ -51,7 +51,7 @@ class FrontDoor:
         return int(self._server.bind_addr[1])
 
     def intercept(self, interceptor: Interceptor) -> None:
-        """See every authenticated call before it is served; what it returns (a reply, an error) is the answer.
+        """See every authenticated call before it is served; what it returns (a reply, an error, an output) is the answer.
 
         This is how faults are injected and how an operation of a delegated service is taken over.
         """
@@ -126,6 +126,8 @@ class FrontDoor:
                 taken = interceptor(call)
                 if isinstance(taken, AwsError):
                     raise taken
+                if isinstance(taken, dict):
+                    return protocol.serialize(name, routed, taken)
                 if taken is not None:
                     return taken
             if owned is None:

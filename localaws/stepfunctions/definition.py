@@ -1,7 +1,7 @@
 """Reads a state machine's definition, or says everything that is wrong with it.
 
-Called by the service when a state machine is made, and by `testing`. What AWS refuses is refused in AWS's words;
-what AWS would run and `localaws` can't is refused with words that say so.
+Called by the service when a state machine is made, and by `testing`. What AWS refuses is refused in AWS's
+words; what AWS would run and `localaws` can't is refused with words that say so.
 """
 
 from __future__ import annotations
@@ -14,15 +14,35 @@ from typing import Any
 from localaws.stepfunctions import graph, machine
 from localaws.stepfunctions.failures import ALL, PREDEFINED
 from localaws.stepfunctions.machine import State, StateMachine, Workflow
-from localaws.stepfunctions.reader import READS_ERROR, READS_INPUT, READS_RESULT, Diagnostic, DefinitionError, Reader
-from localaws.stepfunctions.templates import Template, is_expression
+from localaws.stepfunctions.reader import (
+    READS_ERROR,
+    READS_INPUT,
+    READS_RESULT,
+    SCHEMA,
+    DefinitionError,
+    Diagnostic,
+    Reader,
+)
+from localaws.stepfunctions.templates import Template
 
 LONGEST_NAME = 80
 _COMMON = frozenset({"Type", "Comment", "QueryLanguage"})
+_MACHINE = frozenset({"Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"})
 _FLOW = frozenset({"Next", "End"})
 _DATA = frozenset({"Output", "Assign"})
 _HANDLED = _FLOW | _DATA | {"Retry", "Catch"}
 _RULE = _DATA | {"Next", "Comment"}
+_RETRIER = frozenset(
+    {
+        "Comment",
+        "ErrorEquals",
+        "IntervalSeconds",
+        "MaxAttempts",
+        "BackoffRate",
+        "MaxDelaySeconds",
+        "JitterStrategy",
+    }
+)
 
 ResourceCheck = Callable[[str], str | None]
 """Says what is wrong with a Task's resource, or None."""
@@ -33,12 +53,10 @@ def parse(definition: str | dict[str, Any], check_resource: ResourceCheck = lamb
     fields = _load(definition) if isinstance(definition, str) else definition
     notes: list[Diagnostic] = []
     reader = Reader(fields, "", notes)
-    reader.only(
-        _COMMON - {"Type"} | {"StartAt", "States", "TimeoutSeconds", "Version"}, required=("States", "StartAt")
-    )
+    reader.only(_MACHINE, required=("States", "StartAt"))
     language = reader.one_of("QueryLanguage", ("JSONPath", "JSONata")) or "JSONPath"
     if language != "JSONata" and not notes:
-        reader.note("QueryLanguage 'JSONPath' is not implemented by localaws: set it to 'JSONata'", "QueryLanguage")
+        reader.note("'JSONPath' is not implemented by localaws: set it to 'JSONata'", "QueryLanguage")
         raise DefinitionError(notes)
     workflow = _Parser(notes, check_resource).workflow(reader)
     parsed = StateMachine(
@@ -59,7 +77,7 @@ def _load(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise DefinitionError([Diagnostic("INVALID_JSON_DESCRIPTION", str(error), "/")]) from error
     if not isinstance(value, dict):
-        raise DefinitionError([Diagnostic("SCHEMA_VALIDATION_FAILED", "Definition must be a valid JSON object", "/")])
+        raise DefinitionError([Diagnostic(SCHEMA, "Definition must be a valid JSON object", "/")])
     return value
 
 
@@ -110,7 +128,8 @@ class _Parser:
 
     def _pass(self, name: str, reader: Reader) -> State:
         reader.only(_COMMON | _FLOW | _DATA)
-        return machine.Pass(name=name, next=_next(reader), output=reader.template("Output"), assign=_assign(reader))
+        output = reader.template("Output")
+        return machine.Pass(name=name, next=_next(reader), output=output, assign=_assign(reader))
 
     def _succeed(self, name: str, reader: Reader) -> State:
         reader.only(_COMMON | {"Output"})
@@ -150,10 +169,8 @@ class _Parser:
             rule.only(_RULE | {"Condition"}, required=("Condition", "Next"))
             condition, target = rule.value_or_expression("Condition", bool, "BOOLEAN"), rule.text("Next")
             if condition and target:
-                assign = _assign(rule)
-                rules.append(
-                    machine.Rule(condition=condition, next=target, output=rule.template("Output"), assign=assign)
-                )
+                output, assign = rule.template("Output"), _assign(rule)
+                rules.append(machine.Rule(condition=condition, next=target, output=output, assign=assign))
         if not reader.fields.get("Choices"):
             reader.note("Expected a list that isn't empty", "Choices")
         return machine.Choice(
@@ -173,9 +190,9 @@ class _Parser:
         if resource and (complaint := self._check_resource(resource)):
             reader.note(complaint, "Resource")
         timeout, heartbeat = reader.seconds("TimeoutSeconds"), reader.seconds("HeartbeatSeconds")
-        if timeout and heartbeat and isinstance(timeout.value, int) and isinstance(heartbeat.value, int):
-            if heartbeat.value >= timeout.value:
-                reader.note("HeartbeatSeconds must be smaller than TimeoutSeconds", "HeartbeatSeconds")
+        longest, silence = (part.value if part else None for part in (timeout, heartbeat))
+        if isinstance(longest, int) and isinstance(silence, int) and silence >= longest:
+            reader.note("HeartbeatSeconds must be smaller than TimeoutSeconds", "HeartbeatSeconds")
         return machine.Task(
             name=name,
             next=_next(reader),
@@ -228,7 +245,7 @@ class _Parser:
             retry=_retry(reader),
             catch=_catch(reader),
             processor=self.workflow(processor),
-            items=reader.value_or_expression("Items", (list, dict), "ARRAY"),
+            items=reader.value_or_expression("Items", list, "ARRAY"),
             item_selector=reader.template("ItemSelector"),
             max_concurrency=concurrency,
         )
@@ -274,10 +291,9 @@ def _error_equals(reader: Reader, *, last: bool) -> tuple[str, ...]:
 
 def _retry(reader: Reader) -> tuple[machine.Retrier, ...]:
     parts = reader.children("Retry")
-    known = {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"}
     retriers = []
     for index, part in enumerate(parts):
-        part.only(known | {"Comment"}, required=("ErrorEquals",))
+        part.only(_RETRIER, required=("ErrorEquals",))
         interval = part.whole("IntervalSeconds", 1)
         longest = part.whole("MaxDelaySeconds", 1) if "MaxDelaySeconds" in part.fields else None
         if longest is not None and longest <= interval:

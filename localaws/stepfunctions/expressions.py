@@ -1,6 +1,6 @@
 """JSONata as Step Functions speaks it: checked when a definition is read, evaluated while it runs.
 
-Called by `templates`. An expression has no context item: the state's data is `$states`, variables are `$name`.
+Called by `templates`. An expression has no context item: data is `$states`, variables are `$name`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ DEEPEST = 100
 STATES_FIELDS = frozenset({"input", "result", "errorOutput", "context"})
 _INNER = {"stages", "predicate", "group", "terms", "pattern", "update", "delete"}
 """Parts of a syntax tree that see another context than the expression they stand in."""
+_CONTEXTUAL = {"name", "wildcard", "descendant", "parent"}
+"""First steps of a path that look into the context item."""
 _LINKS = {"_outer_instance", "slot", "ancestor", "seeking_parent", "then"}
 
 
@@ -54,7 +56,7 @@ class Expression:
         """Read `source`, or raise `InvalidExpressionError`."""
         try:
             tree = jsonata.Jsonata(source).ast
-        except Exception as error:  # noqa: BLE001 (the parser also lets bare Python errors out)
+        except Exception as error:  # the parser lets bare Python errors out, too
             raise InvalidExpressionError("INVALID_JSONATA_EXPRESSION", _describe(error)) from error
         names: set[str] = set()
         fields: set[str] = set()
@@ -105,7 +107,7 @@ def _walk(node: Any, outermost: bool) -> Iterator[tuple[Any, bool]]:
 
 
 def _is_variable(node: Any, name: str) -> bool:
-    return node.type == "variable" and node.value == name
+    return bool(node.type == "variable" and node.value == name)
 
 
 def _refuse_unsupported(node: Any, outermost: bool) -> None:
@@ -116,7 +118,7 @@ def _refuse_unsupported(node: Any, outermost: bool) -> None:
         what = "Reference to '$' at the top level"
     elif _is_variable(node, "eval"):
         what = "Function '$eval'"
-    elif node.type == "path" and outermost and node.steps[0].type in {"name", "wildcard", "descendant", "parent"}:
+    elif node.type == "path" and outermost and node.steps[0].type in _CONTEXTUAL:
         what = f"Reference to '{node.steps[0].value}' at the top level"
     elif node.type == "condition" and _is_newer_than_step_functions(node):
         what = "An operator that JSONata 2.0.6 doesn't have ('??' or '?:')"
@@ -128,9 +130,8 @@ def _is_newer_than_step_functions(condition: Any) -> bool:
     """`a ?? b` and `a ?: b` are read as conditions that hold their left side twice."""
     tested = condition.condition
     if tested.type == "function" and getattr(tested, "arguments", None):
-        if _position(tested.arguments[0]) == _position(condition.then):
-            return True
-    return _position(tested) == _position(condition.then)
+        tested = tested.arguments[0]
+    return bool(_position(tested) == _position(condition.then))
 
 
 def _position(node: Any) -> Any:
@@ -142,7 +143,7 @@ def _states_field(step: Any) -> str:
     if step.type != "name" or step.value not in STATES_FIELDS:
         raise InvalidExpressionError(
             "UNSUPPORTED_JSONATA_EXPRESSION",
-            f"Reference to '$states.{step.value}' is not supported: there are {', '.join(sorted(STATES_FIELDS))}.",
+            f"Reference to '$states.{step.value}' is not supported: it has {', '.join(sorted(STATES_FIELDS))}.",
         )
     return str(step.value)
 

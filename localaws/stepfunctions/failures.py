@@ -24,7 +24,7 @@ PREDEFINED = frozenset(
 """Every name that begins with `States.` and may stand in an `ErrorEquals`."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 (AWS's error names have no such suffix either)
     """An error with a name that `Retry` and `Catch` can match."""
 
     def __init__(self, error: str | None, cause: str | None = None, *, also: Collection[str] = ()) -> None:
@@ -47,6 +47,10 @@ class Failure(Exception):
         if self.error == DATA_LIMIT_EXCEEDED:
             return False
         return ALL in names or (TASK_FAILED in names and self.error != TIMEOUT)
+
+    def details(self) -> dict[str, str]:
+        """The members of a history event that tell of it."""
+        return {name.lower(): text for name, text in self.output().items()}
 
     def output(self) -> dict[str, str]:
         """AWS's Error Output. A time-out has no cause, so it has no `Cause`."""

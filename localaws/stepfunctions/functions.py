@@ -1,6 +1,6 @@
 """The JSONata functions that Step Functions adds to the language. Called by `expressions`.
 
-`UNDEFINED` stands for an argument that is missing or nothing, and for an answer of nothing; None is JSON null.
+`UNDEFINED` is an argument that is missing or nothing, and an answer of nothing; None is JSON null.
 """
 
 from __future__ import annotations

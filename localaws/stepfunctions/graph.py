@@ -1,4 +1,4 @@
-"""Whether a state machine's states lead to each other, and whose variables are whose. Called by `definition`."""
+"""Whether the states of a machine lead to each other, and whose variables are whose. Called by `definition`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def check(machine: StateMachine) -> Iterator[Diagnostic]:
 
 def _targets(workflow: Workflow, location: str) -> Iterator[Diagnostic]:
     if workflow.start_at not in workflow.states:
-        yield Diagnostic(MISSING_TARGET, f"Missing 'StartAt' target: {workflow.start_at}", f"{location}/StartAt")
+        text = f"Missing 'StartAt' target: {workflow.start_at}"
+        yield Diagnostic(MISSING_TARGET, text, f"{location}/StartAt")
     for state in workflow.states.values():
         for target, field in state.targets():
             if target not in workflow.states:
@@ -66,7 +67,7 @@ def _variables(workflow: Workflow, location: str, outer: frozenset[str]) -> Iter
                 own.add(name)
                 if name in outer:
                     place = f"{location}/States/{state.name}/{template.field}/{name}"
-                    yield Diagnostic(SCHEMA, f"Variable '{name}' is assigned in an outer scope as well", place)
+                    yield Diagnostic(SCHEMA, f"Variable '{name}' is assigned in an outer scope, too", place)
     for state in workflow.states.values():
         for part, field in inner(state):
             yield from _variables(part, f"{location}/States/{state.name}/{field}", outer | own)

@@ -1,4 +1,4 @@
-"""Reads one JSON object of a definition field by field and notes what is wrong with it. Used by `definition`."""
+"""Reads one JSON object of a definition field by field, noting what is wrong. Used by `definition`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ READS_ERROR = READS_INPUT | {"errorOutput"}
 """Which fields of `$states` there are, by the field of the state that asks."""
 
 _JSONPATH_FIELDS = frozenset(
-    {"InputPath", "OutputPath", "ResultPath", "ResultSelector", "Parameters", "Result", "ItemsPath", "Variable"}
-    | {"MaxConcurrencyPath", "TimeoutSecondsPath", "HeartbeatSecondsPath", "SecondsPath", "TimestampPath"}
+    {"InputPath", "OutputPath", "ResultPath", "ResultSelector", "Parameters", "Result", "ItemsPath"}
+    | {
+        "Variable",
+        "MaxConcurrencyPath",
+        "TimeoutSecondsPath",
+        "HeartbeatSecondsPath",
+        "SecondsPath",
+        "TimestampPath",
+    }
     | {"ErrorPath", "CausePath", "Iterator"}
 )
 _NOT_IMPLEMENTED = frozenset(
@@ -49,9 +56,11 @@ class DefinitionError(ValueError):
 
 
 class Reader:
-    """The fields of one object at `location`. Every method leaves a note where a field isn't as it must be."""
+    """The fields of one object at `location`. Methods leave a note where a field isn't as it must be."""
 
-    def __init__(self, fields: dict[str, Any], location: str, notes: list[Diagnostic], prefix: str = "") -> None:
+    def __init__(
+        self, fields: dict[str, Any], location: str, notes: list[Diagnostic], prefix: str = ""
+    ) -> None:
         self.fields = fields
         self.location = location
         self._notes = notes
