@@ -143,7 +143,7 @@ def _states_field(step: Any) -> str:
     if step.type != "name" or step.value not in STATES_FIELDS:
         raise InvalidExpressionError(
             "UNSUPPORTED_JSONATA_EXPRESSION",
-            f"Reference to '$states.{step.value}' is not supported: it has {', '.join(sorted(STATES_FIELDS))}.",
+            f"Reference to '$states.{step.value}' is not supported, only {', '.join(sorted(STATES_FIELDS))}",
         )
     return str(step.value)
 

@@ -1,4 +1,4 @@
-"""Whether the states of a machine lead to each other, and whose variables are whose. Called by `definition`."""
+"""Whether a machine's states lead to each other, and whose variables are whose. Called by `definition`."""
 
 from __future__ import annotations
 

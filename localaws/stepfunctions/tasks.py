@@ -1,0 +1,67 @@
+"""What the interpreter asks of whoever does a state machine's tasks, and of the clock.
+
+Implemented by `runner` (AWS's integrations) and `testing` (mocked ones).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+_RESOURCE = re.compile(r"arn:aws:states:::((?:aws-sdk:)?[\w-]+):(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt at a Task state."""
+
+    state: str
+    """The name of the state."""
+    resource: str
+    arguments: Any
+    context: dict[str, Any]
+    """`$states.context`, as the arguments saw it."""
+    token: str | None
+    """Of a task that ends when somebody sends this back, else None."""
+    timeout: float | None
+    """Seconds; the interpreter ends the task itself and sets `cancelled`."""
+    cancelled: threading.Event
+    """Set when nobody waits for this attempt any longer: stop what it started."""
+    submitted: Callable[[Any], None]
+    """To be told the answer to the request that began a job or handed out a token."""
+    beat: Callable[[], None]
+    """To be called for every heartbeat."""
+
+    @property
+    def integration(self) -> tuple[str, str]:
+        """Type and action of the resource, such as `sagemaker` and `createTrainingJob.sync`."""
+        return integration(self.resource)
+
+
+class TaskRunner(Protocol):
+    """Does tasks."""
+
+    def run(self, task: Task) -> Any:
+        """The task's output. Raises `Failure`. Called in a thread of its own for each attempt."""
+
+
+class Clock(Protocol):
+    """Tells and spends AWS time; `localaws.clock.Clock` is one."""
+
+    def now(self) -> datetime: ...
+
+    def real(self, seconds: float) -> float:
+        """The real seconds that `seconds` of AWS time take."""
+
+    def sleep(self, seconds: float, cancelled: threading.Event | None = None) -> bool:
+        """Spend AWS time. False when `cancelled` was set first."""
+
+
+def integration(resource: str) -> tuple[str, str]:
+    """Type and action of a Task's resource; an ARN of another service is an action without a type."""
+    match = _RESOURCE.fullmatch(resource)
+    return (match[1], match[2]) if match else ("", resource)
