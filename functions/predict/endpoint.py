@@ -169,7 +169,7 @@ class ModelEndpoint:
             except TimeoutError:
                 raise
             except OSError:
-                pass  # closed while we were frozen: the request was never taken
+                pass  # closed while we were frozen; a prediction may be asked for twice
         connection.open(min(CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)))
         return self._send(headers, rows, deadline)
 
@@ -179,7 +179,9 @@ class ModelEndpoint:
 
     def _error(self, answer: Answer) -> PredictError:
         status, document = answer.status, _document(answer.body)
-        code = str(answer.headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or "")
+        code = str(
+            answer.headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or ""
+        )
         code = code.partition(":")[0].rpartition("#")[2]
         if status == 429 or code in _THROTTLING:
             return ThrottledError(f"endpoint {self.name} has no room or is not ready")
@@ -193,6 +195,7 @@ class ModelEndpoint:
         if code == "ValidationError" and ("not found" in message or "could not find" in message):
             return EndpointMissingError(f"endpoint {self.name} does not exist")
         return EndpointRefusedError(f"SageMaker refused to invoke endpoint {self.name}: {status}")
+
 
 def _random() -> float:
     import random  # only once something fails
