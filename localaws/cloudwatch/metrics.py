@@ -1,4 +1,4 @@
-"""Metric data and the store it is kept in. Written by CloudWatch and by services that publish metrics of their own."""
+"""Metric data and the store it is kept in. Written by CloudWatch and by services that publish metrics."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Observation:
         )
 
     @classmethod
-    def of_statistics(
+    def of_statistics(  # noqa: PLR0917 (a statistic set has four members)
         cls, at: float, unit: str, count: float, total: float, minimum: float, maximum: float
     ) -> Observation:
         """From a statistic set."""

@@ -1,0 +1,17 @@
+"""Clients for what an AWS service does by itself, so that the ledger doesn't take it for the person's doing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.world import World
+
+MARK = ":role/aws-service-role/"
+"""Is in the ARN of every such actor, and of nobody else."""
+
+
+def client_as(world: World, principal: str, service: str) -> Any:
+    """A boto3 client that acts as a service principal such as `events.amazonaws.com`."""
+    role = f"arn:aws:iam::{world.settings.account}{MARK}{principal}/AWSServiceRole"
+    return world.client(service, role=role, session="service")
