@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from jobs.folder import Contract, Field
 from jobs.outcome import ModelFolderError
-from jobs.preparation.parsing import ARTICLES, Mask, Parsed, parse
+from jobs.parsing import ARTICLES, Mask, Parsed, parse
 from jobs.preparation.splitting import row_hashes
 
 BOUND_TESTS: dict[str, tuple[Callable[[Any, float], Any], str]] = {

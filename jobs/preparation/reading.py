@@ -5,9 +5,7 @@ CSV columns come as text, Parquet columns in their own types. What can't be read
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,11 +15,11 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from jobs.folder import Contract
+from jobs.header import read_header
 from jobs.outcome import DataRefusedError
 
 BATCH_ROWS = 65_536
 BLOCK_BYTES = 4 << 20
-HEADER_LIMIT = 1 << 20
 
 
 @dataclass
@@ -134,32 +132,6 @@ def list_sources(folder: Path) -> list[Source]:
     if not paths:
         raise DataRefusedError("the drop holds no files; list at least one in its manifest.")
     return [Source(path) for path in paths]
-
-
-def read_header(path: Path) -> list[str]:
-    """Return a CSV file's column names. Raises DataRefusedError if the file isn't what its name says."""
-    zipped = path.name.endswith(".gz")
-    try:
-        with gzip.open(path, "rb") if zipped else path.open("rb") as file:
-            line = file.readline(HEADER_LIMIT)
-    except gzip.BadGzipFile as error:
-        raise DataRefusedError(
-            f"{path.name} is not gzip though its name says so; compress or rename it."
-        ) from error
-    except (EOFError, zlib.error) as error:
-        raise DataRefusedError(f"{path.name} is damaged or cut off: {error}; upload it again.") from error
-    if not zipped and line.startswith(b"\x1f\x8b"):
-        raise DataRefusedError(f"{path.name} is gzip though its name doesn't say so; name it {path.name}.gz.")
-    try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataRefusedError(f"{path.name} is not UTF-8; save it as UTF-8 text.") from error
-    if not text.strip():
-        raise DataRefusedError(
-            f"{path.name} is empty: it begins with a blank line; its first line must be a header."
-        )
-    names = csv.read_csv(pa.BufferReader(text.rstrip("\r\n").encode() + b"\n")).column_names
-    return [str(name) for name in names]
 
 
 def _shorten(names: list[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from jobs.preparation.parsing import Mask, Parsed
+from jobs.parsing import Mask, Parsed
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 SEED = np.uint64(0x5AFED0C5)

@@ -1,4 +1,4 @@
-"""Turn a column as it was read (text or typed) into typed values. Called by cleaning.py, column by column.
+"""Turn a column as it was read (text or typed) into typed values. Used by prepare and analyze.
 
 The grammar is applied to each value by itself, so that a value means the same in every batch.
 """

@@ -1,0 +1,1 @@
+"""Compare the candidate with the champion. The job evaluate.py is a thin main over this package."""

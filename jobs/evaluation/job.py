@@ -1,0 +1,99 @@
+"""Measure the candidate, and the champion on the same test rows. Called by jobs/evaluate.py."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jobs.evaluation.artifact import Artifact, open_artifact
+from jobs.folder import Contract, ModelFolder
+from jobs.outcome import JobError, ModelFolderError, finish, write_json
+
+CHUNK_ROWS = 200_000
+Metrics = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], dict[str, float]]
+
+
+def evaluate(
+    contract: Contract, metrics: Metrics, test: Path, models: list[Artifact]
+) -> tuple[int, list[dict[str, float]]]:
+    """Return the number of test rows and each model's metrics. Reads the rows once, in chunks."""
+    names = contract.feature_names
+    labels: list[npt.NDArray[np.float64]] = []
+    predictions: list[list[npt.NDArray[np.float64]]] = [[] for _ in models]
+    for chunk in read_rows(test, 1 + len(names)):
+        labels.append(chunk[:, 0])
+        for model, scores in zip(models, predictions, strict=True):
+            scores.append(model.predict(chunk[:, 1:], names))
+    if not labels:
+        raise JobError(f"{test} holds no test rows.")
+    truth = np.concatenate(labels)
+    return len(truth), [checked(metrics(truth, np.concatenate(scores))) for scores in predictions]
+
+
+def read_rows(folder: Path, width: int) -> Iterator[npt.NDArray[np.float64]]:
+    """Yield the rows of every CSV file of a folder, in chunks. Raises JobError if one has another width."""
+    for path in sorted(folder.rglob("*.csv")):
+        if path.stat().st_size == 0:
+            continue
+        for chunk in pd.read_csv(path, header=None, dtype=np.float64, chunksize=CHUNK_ROWS):
+            if chunk.shape[1] != width:
+                raise JobError(f"{path.name} has {chunk.shape[1]} columns, the contract asks for {width}.")
+            yield chunk.to_numpy()
+
+
+def checked(metrics: dict[str, float]) -> dict[str, float]:
+    """Return the metrics as plain numbers. Raises ModelFolderError for one that a gate couldn't compare."""
+    plain = {str(name): float(value) for name, value in metrics.items()}
+    for name, value in plain.items():
+        if not math.isfinite(value):
+            raise ModelFolderError(
+                f"model/metrics.py returned {value} for {name}; leave a metric out instead."
+            )
+    return plain
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the job and return its exit code."""
+    parser = argparse.ArgumentParser(description="Measure candidate and champion on the same test rows.")
+    parser.add_argument("--code", type=Path, required=True, help="the code channel: holds model/ and jobs/")
+    parser.add_argument("--test", type=Path, required=True, help="prepared test rows, label first")
+    parser.add_argument(
+        "--candidate", type=Path, required=True, help="folder with the candidate's model.tar.gz"
+    )
+    parser.add_argument(
+        "--champion", type=Path, help="folder with the champion's model.tar.gz, if there is one"
+    )
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--message", type=Path, required=True, help="where SageMaker reads the exit message")
+    given = parser.parse_args(argv)
+
+    def job() -> str:
+        folder = ModelFolder.of(given.code)
+        contract = folder.contract()
+        models = [open_artifact(given.candidate, "candidate")]
+        obstacle = models[0].obstacle(contract.feature_names, contract.label.name)
+        if obstacle:
+            raise JobError(f"the candidate can't be tested: {obstacle}.")
+        if given.champion:
+            champion = open_artifact(given.champion, "champion")
+            obstacle = champion.obstacle(contract.feature_names, contract.label.name)
+            models += [] if obstacle else [champion]
+        rows, results = evaluate(contract, folder.function("metrics.py", "metrics"), given.test, models)
+        write_json(
+            given.output / "evaluation.json",
+            {
+                "testRows": rows,
+                "metrics": {"candidate": results[0], "champion": results[1] if len(results) > 1 else None},
+                "championObstacle": obstacle,
+            },
+        )
+        closing = f"Evaluated on {rows:,} test rows"
+        return f"{closing}; the champion can't be compared: {obstacle}." if obstacle else f"{closing}."
+
+    return finish(given.message, job)
