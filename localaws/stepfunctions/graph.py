@@ -42,8 +42,8 @@ def _targets(workflow: Workflow, location: str) -> Iterator[Diagnostic]:
 
 
 def _ends(workflow: Workflow, location: str) -> Iterator[Diagnostic]:
-    """There must be a way out: a state that leads nowhere."""
-    if all(any(True for _ in state.targets()) for state in workflow.states.values()):
+    """There must be a way out: a state that leads nowhere once it is done."""
+    if all(state.next is not None or state.type == "Choice" for state in workflow.states.values()):
         yield Diagnostic("MISSING_END_STATE", "No state ends this workflow.", f"{location}/States")
 
 

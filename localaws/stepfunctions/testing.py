@@ -76,7 +76,7 @@ Answer = Any
 class MockedTasks:
     """Answers per state: a list is answered one by one, anything else each time.
 
-    A Task without an answer (left) ends the run with `States.Runtime`, which nothing catches, naming the state.
+    A Task that has no answer left ends the run with `States.Runtime`, which nothing catches, by name.
     """
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:

@@ -104,8 +104,18 @@ def test_step_functions_own_functions(source: str, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["'a' + 1", "$nosuch(1)", "$error('stop')", "1 / 0", "$parse('{')", "$hash('a', 'sha-1')", "$map"]
-    + ["function($x) { $x }", "($f := function($n) { 1 + $f($n) }; $f(1))", "$range(1, 400000, 1)"],
+    [
+        "'a' + 1",
+        "$nosuch(1)",
+        "$error('stop')",
+        "1 / 0",
+        "$parse('{')",
+        "$hash('a', 'sha-1')",
+        "$map",
+        "function($x) { $x }",
+        "($f := function($n) { 1 + $f($n) }; $f(1))",
+        "$range(1, 400000, 1)",
+    ],
 )
 def test_what_fails_says_so(source: str) -> None:
     with pytest.raises(EvaluationError):
@@ -141,8 +151,10 @@ def test_refused_when_read(source: str, code: str) -> None:
         "$a ? $a : 1",
         "$states.input.{'k': v}",
         "$sort($a, function($l, $r) { $l.x > $r.x })",
-    ]
-    + ["$states.input.items^(>price)", "$a ~> |$|{'x': y}|", "$states.input.a.($ + 1)"],
+        "$states.input.items^(>price)",
+        "$a ~> |$|{'x': y}|",
+        "$states.input.a.($ + 1)",
+    ],
 )
 def test_names_after_the_first_step_are_the_datas_own(source: str) -> None:
     Expression.parse(source)
