@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
-ARN = "arn:aws:lambda:eu-west-1:123456789012:function:taxi-predict:7"
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:demo-predict:7"
 PYTHON = ROOT / ".venvs/lambda/bin/python"
 
 

@@ -2,12 +2,12 @@
 
     python bench/predict.py [rounds] [requests a round]
 
-Each round starts every handler afresh under awslambdaric, in turn, against one endpoint in a process of its own.
+Each round starts every handler afresh under awslambdaric, in turn, against one endpoint in its own process.
 From start of process to first answer is the cold start, the rest is warm. Figures are medians over rounds in
 milliseconds (rss: megabytes); the last line is JSON. Read the ratios: the milliseconds belong to the machine.
 
-`predict` is compiled, as `sam build` does where the runtime's Python is at hand; `predict_source` and the peers
-are not, as a plain `sam build` leaves them.
+`predict` is compiled, as `sam build` does where the runtime's Python is at hand; `predict_source` and the
+peers are not, as a plain `sam build` leaves them. `net` is p50 less that of `nothing`: what a handler adds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -31,8 +32,14 @@ from bench.fake_sagemaker import FakeSageMaker  # noqa: E402
 from bench.lambda_host import PYTHON, LambdaHost  # noqa: E402
 
 PEERS = ("nothing", "sample_boto3", "botocore_signer", "handmade_hmac")
+COMPARED = ("cold", "p50", "net", "cpu", "rss")
 OURS = ("predict_source", "predict")
-ROW = "14.5,2.3,1,1,2.5"
+BLOCK = 25
+EVENT = {
+    "headers": {"content-type": "text/csv", "accept": "text/csv"},
+    "body": "14.5,2.3,1,1,2.5",
+    "isBase64Encoded": False,
+}
 
 
 def main() -> None:
@@ -45,19 +52,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bundles = make_bundles(Path(folder))
         for _ in range(rounds):
-            for name, bundle in bundles.items():
-                samples.setdefault(name, []).append(measure(bundle, url, requests))
+            for name, row in measure(bundles, url, requests).items():
+                samples.setdefault(name, []).append(row)
     sagemaker.terminate()
     figures = {
         name: {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
         for name, runs in samples.items()
     }
     for name, row in figures.items():
+        row["net"] = round(row["p50"] - figures["nothing"]["p50"], 3)
         print(f"{name:16}", *(f"{key} {value:9.3f}" for key, value in row.items()), sep="  ")
     ratios = {
         ours: {
-            peer: {key: round(figures[ours][key] / figures[peer][key], 3) for key in ("cold", "p50", "cpu")}
+            peer: {key: round(figures[ours][key] / figures[peer][key], 3) for key in COMPARED}
             for peer in PEERS
+            if peer != "nothing"
         }
         for ours in OURS
     }
@@ -80,41 +89,51 @@ def make_bundles(folder: Path) -> dict[str, Path]:
                 shutil.copy(source, bundle)
         else:
             shutil.copy(ROOT / f"bench/peers/{name}.py", bundle / "app.py")
-    compileall = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", bundles["predict"]]
-    subprocess.run([PYTHON, *compileall], check=True)
+    compileall = ("compileall", "-q", "--invalidation-mode", "checked-hash", str(bundles["predict"]))
+    subprocess.run([PYTHON, "-m", *compileall], check=True)
     return bundles
 
 
-def measure(bundle: Path, url: str, requests: int) -> dict[str, float]:
-    event = {
-        "headers": {"content-type": "text/csv", "accept": "text/csv"},
-        "body": ROW,
-        "isBase64Encoded": False,
-    }
-    environ = {"AWS_ENDPOINT_URL": url, "ENDPOINT_NAME": "taxi-prod", "RELEASE_ID": "r", "MODEL_NAME": "taxi"}
-    started = time.perf_counter()
-    with LambdaHost(bundle, environ) as host:
-        answered = [host.invoke(event)]
-        cold = time.perf_counter() - started
-        for _ in range(20):
-            answered.append(host.invoke(event))
-        cpu = cpu_seconds(host.process.pid)
-        warm = []
-        for _ in range(requests):
-            before = time.perf_counter()
-            answered.append(host.invoke(event))
-            warm.append(time.perf_counter() - before)
-        cpu = cpu_seconds(host.process.pid) - cpu
-        memory = resident_megabytes(host.process.pid)
-    if any(kind != "response" or answer["body"] != "1.5\n" for kind, answer in answered):
-        raise SystemExit(f"{bundle.name} answered wrongly: {answered[0]}")
-    return {
-        "cold": cold * 1000,
-        "p50": statistics.median(warm) * 1000,
-        "p99": sorted(warm)[int(len(warm) * 0.99)] * 1000,
-        "cpu": cpu / requests * 1000,
-        "rss": memory,
-    }
+def measure(bundles: dict[str, Path], url: str, requests: int) -> dict[str, dict[str, float]]:
+    """One round: cold starts in turn, then blocks of warm requests in turn, so that noise hits all alike."""
+    environ = {"AWS_ENDPOINT_URL": url, "ENDPOINT_NAME": "demo-prod", "RELEASE_ID": "r", "MODEL_NAME": "demo"}
+    cold: dict[str, float] = {}
+    warm: dict[str, list[float]] = {name: [] for name in bundles}
+    cpu: dict[str, float] = {}
+    with ExitStack() as stack:
+        hosts = {}
+        for name, bundle in bundles.items():
+            started = time.perf_counter()
+            hosts[name] = stack.enter_context(LambdaHost(bundle, environ))
+            request(hosts[name])
+            cold[name] = time.perf_counter() - started
+        for name, host in hosts.items():
+            for _ in range(20):
+                request(host)
+            cpu[name] = -cpu_seconds(host.process.pid)
+        for _ in range(requests // BLOCK):
+            for name, host in hosts.items():
+                warm[name] += [request(host) for _ in range(BLOCK)]
+        return {
+            name: {
+                "cold": cold[name] * 1000,
+                "p50": statistics.median(warm[name]) * 1000,
+                "p99": sorted(warm[name])[int(len(warm[name]) * 0.99)] * 1000,
+                "cpu": (cpu[name] + cpu_seconds(host.process.pid)) / len(warm[name]) * 1000,
+                "rss": resident_megabytes(host.process.pid),
+            }
+            for name, host in hosts.items()
+        }
+
+
+def request(host: LambdaHost) -> float:
+    """Seconds that one prediction takes."""
+    before = time.perf_counter()
+    kind, answer = host.invoke(EVENT)
+    seconds = time.perf_counter() - before
+    if kind != "response" or answer["body"] != "1.5\n":
+        raise SystemExit(f"a wrong answer: {answer}")
+    return seconds
 
 
 def cpu_seconds(process: int) -> float:

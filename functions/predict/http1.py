@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _HEAD_LIMIT = 64 * 1024
 _PIECE = 64 * 1024
+_GRAIN_SECONDS = 0.05
 
 
 class ProtocolError(Exception):
@@ -184,7 +185,8 @@ class Connection:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(left)
+        if abs((self._socket.gettimeout() or 0) - left) > _GRAIN_SECONDS:  # setting it is a system call
+            self._socket.settimeout(left)
         return self._socket
 
 
