@@ -1,0 +1,40 @@
+# The project's commands. `make help` lists them.
+PYTHON ?= python3
+TOOLS := .venvs/tools/bin
+JOBS := .venvs/jobs/bin
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo data test test-fast lint format bench clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## Make the virtual environments (once; seconds when nothing changed)
+	@$(PYTHON) scripts/set_up.py
+
+demo: setup ## From data drop to production on this machine; ARGS=--interactive waits for your click, ARGS=--keep stays up
+	@$(TOOLS)/python -m demo $(ARGS)
+
+data: setup ## Fetch whole months of trips from the TLC's public site into data/ (ARGS="2019-02 2019-03")
+	@$(JOBS)/python model/samples/fetch.py $(ARGS)
+
+test: setup ## Every test
+	@$(JOBS)/python -m pytest -q tests/jobs $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore=tests/jobs $(ARGS)
+
+test-fast: setup ## The tests that need no running world, under a minute
+	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine $(ARGS)
+
+lint: setup ## Format, style, types, import rules, template
+	@$(TOOLS)/python scripts/lint.py
+
+format: setup ## Put the code into its form
+	@$(TOOLS)/ruff format -q . && $(TOOLS)/ruff check -q --fix .
+
+bench: setup ## Speed and memory, each beside a peer; JSON on the last line of each
+	@for bench in bench/*.py; do $(TOOLS)/python $$bench || exit 1; done
+
+clean: ## Remove everything that was built, downloaded or left by a run
+	rm -rf .venvs .aws-sam .localaws .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,200 @@
+"""`make demo`: from a data drop to a model in production and its successor, watched and checked."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from demo.account import Account
+from demo.checks import Evidence, check_everything
+from demo.release import Execution, Step, approval_link, decide, mails
+from demo.stack import ROOT, STACK, DemoError, LocalAws, Stack
+from demo.traffic import Traffic, rows_of
+
+SAMPLES = ROOT / "model" / "samples"
+MODEL_NAME = "taxi-fare"
+QUIET = ("Is ", "Are ", "Wait ", "Which ")
+"""States that only look or wait; the account leaves them out."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; 0 only when everything it claims was checked against the local AWS."""
+    options = _options(arguments)
+    account = Account()
+    home = options.home.resolve()
+    if options.home == ROOT / ".localaws" / "demo":
+        shutil.rmtree(home, ignore_errors=True)
+    aws: LocalAws | None = None
+    evidence: Evidence | None = None
+    good = False
+    try:
+        aws = LocalAws.start(home, options.time_scale, options.port)
+        evidence = Evidence(Stack(aws))
+        tell_the_story(account, evidence, options)
+
+        account.act("Check every claim against the local AWS")
+        good = check_everything(account, evidence)
+        if options.keep:
+            account.line(f"Still running, as asked: {aws.endpoint}. Ctrl-C ends it.")
+            _sleep_until_interrupted()
+    except DemoError as error:
+        account.line(str(error), good=False)
+    except KeyboardInterrupt:
+        account.line("interrupted")
+    finally:
+        if evidence is not None and evidence.traffic is not None:
+            evidence.traffic.stop()
+        if aws is not None:
+            aws.stop()
+    account.line(f"Files: {home}   Time: {account.elapsed:.0f} s   Result: {'good' if good else 'NOT good'}")
+    return 0 if good else 1
+
+
+def tell_the_story(account: Account, evidence: Evidence, options: argparse.Namespace) -> None:
+    """Two releases, the traffic that moves between them, and the watch over it."""
+    account.act("Start the laptop's AWS and deploy the app with the real SAM CLI")
+    account.line(f"localaws answers at {aws.endpoint}; AWS waits pass {options.time_scale:g} times faster")
+    with account.working("sam build"):
+        stack.build()
+    account.line("sam build", good=True)
+    with account.working("sam deploy"):
+        stack.deploy()
+    account.line(f"sam deploy --config-env local: stack {STACK}, API at {stack.outputs['ApiUrl']}", good=True)
+    _confirm_mail(aws)
+
+    account.act("Drop the trips of 2018: release 1")
+    _drop(stack, "trips-2018", "2018.csv.gz")
+    evidence.first = _release(account, stack, evidence, options.interactive)
+
+    account.act("Live traffic begins: signed requests with trips of early 2019")
+    traffic = Traffic(stack.outputs["ApiUrl"], rows_of(SAMPLES / "traffic-2019.csv.gz"), rate=options.rate)
+    traffic.start()
+    evidence.traffic = traffic
+    _wait_for_answers(traffic, 40)
+    account.line(f"{len(traffic.answers)} answers, all from release {', '.join(traffic.shares(0))}")
+
+    account.act("Drop the trips of 2019: release 2, champion against candidate, under live traffic")
+    _drop(stack, "trips-2019", "2019.csv.gz")
+    evidence.second = _release(account, stack, evidence, options.interactive, traffic)
+    traffic.stop()
+    failed = [answer for answer in traffic.answers if answer.status != 200]
+    account.line(f"{len(traffic.answers)} requests were answered, {len(failed)} failed", good=not failed)
+
+    account.act("Compare what release 1 was asked in 2019 with its world of 2018")
+    _monitor(account, stack, evidence)
+
+
+def _release(
+    account: Account, stack: Stack, evidence: Evidence, interactive: bool, traffic: Traffic | None = None
+) -> Execution:
+    """Follow one release to its end, playing (or waiting for) the person who approves."""
+    execution = Execution.newest(stack, stack.outputs["ReleaseStateMachineArn"], set(evidence.executions))
+    evidence.executions[execution.arn] = execution
+    account.line(f"The rule on the drop bucket started execution {execution.arn.rsplit(':', 1)[1]}")
+    known_mails = len(mails(stack.aws))
+    link: list[str] = []
+    shifting = {"since": 0.0}
+
+    def told(step: Step) -> None:
+        if not step.state.startswith(QUIET):
+            account.line(f"{step.state:<34} {step.seconds:6.1f} s")
+        if step.state == "Shift Traffic":
+            shifting["since"] = time.monotonic()
+
+    def mailed() -> bool:
+        for mail in mails(stack.aws)[known_mails:]:
+            found = approval_link(stack.aws, evidence.release_id(mail))
+            if found and found not in evidence.links:
+                link.append(found)
+        return bool(link)
+
+    execution.follow(told, until=mailed)
+    if not link:
+        raise DemoError(f"the release ended before anyone was asked: {execution.describe()}")
+    evidence.links.append(link[0])
+    if interactive:
+        account.line(f"Your decision, please: {link[0]}")
+    else:
+        account.line(f"Mail with an approval link: {link[0].split('?')[0]}?key=…")
+        status, page = decide(link[0], decision="approve", model_name=MODEL_NAME, name="The demo, for you")
+        account.line("The demo opened the page, typed the model's name and approved", good=status == 200)
+        if status != 200:
+            raise DemoError(f"the approval was not taken (status {status}): {page[:600]}")
+
+    def live() -> bool:
+        if traffic is not None and shifting["since"]:
+            evidence.watch_shift(account, traffic, shifting["since"])
+        return False
+
+    described = execution.follow(told, until=live, patience=86_400 if interactive else 240)
+    ended = f"ended as {described['status']}: {described.get('output') or described.get('cause')}"
+    account.line(f"Execution {ended}", good=described["status"] == "SUCCEEDED")
+    if described["status"] != "SUCCEEDED":
+        raise DemoError("the release did not go live; see the states above")
+    return execution
+
+
+def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
+    client = stack.aws.client("stepfunctions")
+    for number, release in enumerate((evidence.first, evidence.second), start=1):
+        if release is None:
+            raise DemoError(f"release {number} is missing")
+        started = client.start_execution(
+            stateMachineArn=stack.outputs["MonitorStateMachineArn"],
+            input=evidence.monitoring_window(evidence.id_of(release)),
+        )
+        execution = Execution(stack.aws, started["executionArn"])
+        described = execution.follow(lambda _step: None)
+        evidence.monitored[number] = described
+        if described["status"] != "SUCCEEDED":
+            raise DemoError(
+                f"monitoring of release {number} ended as {described['status']}: {described.get('cause')}"
+            )
+        for line in evidence.drift_lines(number):
+            account.line(line)
+
+
+def _drop(stack: Stack, name: str, file: str) -> None:
+    stack.drop(name, {file: (SAMPLES / file).read_bytes()})
+
+
+def _confirm_mail(aws: LocalAws) -> None:
+    """The approver's address confirms its subscription, as AWS asks of it once."""
+    aws.post("/_localaws/confirm-subscriptions")
+
+
+def _wait_for_answers(traffic: Traffic, number: int, patience: float = 30) -> None:
+    deadline = time.monotonic() + patience
+    while len(traffic.answers) < number:
+        if time.monotonic() > deadline:
+            raise DemoError(
+                f"only {len(traffic.answers)} answers in {patience:.0f} s: {traffic.answers[-1:]}"
+            )
+        time.sleep(0.05)
+
+
+def _sleep_until_interrupted() -> None:
+    while True:
+        time.sleep(3600)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument(
+        "--interactive", action="store_true", help="print the approval link and wait for your click"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave localaws running at the end, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=0, help="port of localaws (default: a free one)")
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second of live traffic")
+    parser.add_argument("--time-scale", type=float, default=20.0, help="AWS seconds that pass in a real one")
+    parser.add_argument(
+        "--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
