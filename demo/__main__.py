@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def tell_the_story(account: Account, evidence: Evidence, options: argparse.Namespace) -> None:
     """Two releases, the traffic that moves between them, and the watch over it."""
+    stack, aws = evidence.stack, evidence.stack.aws
     account.act("Start the laptop's AWS and deploy the app with the real SAM CLI")
     account.line(f"localaws answers at {aws.endpoint}; AWS waits pass {options.time_scale:g} times faster")
     with account.working("sam build"):
