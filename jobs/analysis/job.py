@@ -10,7 +10,7 @@ The interface is the one of Model Monitor's own container: environment variables
     comparison_threshold, comparison_method     go before what the constraints say
     message_path          where SageMaker reads the exit message
 
-Beside the three it writes report.json: outcome, counts, what couldn't be read, metrics by Model Monitor's names.
+Beside them it writes report.json: outcome, counts, what couldn't be read, metrics by Model Monitor's names.
 Without a single record there is nothing to say: the outcome is NoData, and report.json is the only file. If
 there were records but none could be read, that is a violation, and there are no statistics.
 """

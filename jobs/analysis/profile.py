@@ -1,4 +1,4 @@
-"""What a column is like, gathered batch by batch. Filled by rows.py; read by statistics.py and violations.py."""
+"""What a column is like, gathered batch by batch. Filled by rows.py, read by its neighbours."""
 
 from __future__ import annotations
 

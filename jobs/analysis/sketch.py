@@ -1,8 +1,8 @@
 """A sketch of a numeric distribution that stays small however many values it sees. Used by profile.py.
 
 KLL (Karnin, Lang & Liberty, FOCS 2016) with the parameters that Deequ and Model Monitor write: k = 2048 and
-c = 0.64. Up to 2,050 values it holds every one. Beyond, a value's rank is off by at most `error_bound()`, always,
-and in practice by less than 0.25 % of the count.
+c = 0.64. Up to 2,050 values it holds every one. Beyond, a value's rank is off by at most `error_bound()`,
+always, and in practice by less than 0.25 % of the count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""constraint_violations.json in Model Monitor's schema: captured rows against their baseline. Called by job.py.
+"""constraint_violations.json in Model Monitor's schema: rows against their baseline. Called by job.py.
 
 The descriptions have the wording that tools parse.
 """
@@ -71,7 +71,7 @@ def check_shape(findings: Findings, rows: Rows, constraints: Constraints) -> Non
             "captureData",
             "data_type_check",
             "Data type match requirement is not met. Expected data type: captured rows, Expected match: "
-            f"100.0%. Observed: {lost} records could not be read, beside {rows.read} rows that could ({reasons}).",
+            f"100.0%. Observed: {lost} unreadable records beside {rows.read} readable rows ({reasons}).",
         )
 
 

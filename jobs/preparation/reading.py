@@ -17,9 +17,11 @@ from pyarrow import csv, parquet
 from jobs.folder import Contract
 from jobs.header import read_header
 from jobs.outcome import DataRefusedError
+from jobs.preparation.lines import CountedLines
 
 BATCH_ROWS = 65_536
 BLOCK_BYTES = 4 << 20
+NO_ROWS = "has a header but no rows; upload a file with rows."
 
 
 @dataclass
@@ -56,14 +58,15 @@ class Source:
                 f"{self.name} is neither .csv, .csv.gz nor .parquet; name or convert it so."
             )
         if self.rows == 0:
-            raise DataRefusedError(f"{self.name} has a header but no rows; upload a file with rows.")
+            raise DataRefusedError(f"{self.name} {NO_ROWS}")
 
     def _csv_batches(self, contract: Contract) -> Iterator[pa.RecordBatch]:
         header = read_header(self.path)
         wanted = self._wanted(header, contract)
         try:
+            stream = CountedLines(self.path)
             reader = csv.open_csv(
-                self.path,
+                pa.PythonFile(stream, mode="r"),
                 read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
                 parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._skip),
                 convert_options=csv.ConvertOptions(
@@ -75,12 +78,17 @@ class Source:
             for batch in reader:
                 self.rows += batch.num_rows
                 yield batch
+            swallowed = stream.lines - 1 - self.rows
+            if swallowed > 0:
+                self._refuse("line inside quotes", swallowed)
         except UnicodeDecodeError as error:
             raise DataRefusedError(f"{self.name} is not UTF-8; save it as UTF-8 text.") from error
         except (pa.ArrowInvalid, OSError) as error:
             raise DataRefusedError(self._csv_problem(str(error))) from error
 
     def _csv_problem(self, text: str) -> str:
+        if "Empty CSV" in text:
+            return f"{self.name} {NO_ROWS}"
         where = f"after {self.rows:,} rows"
         if "UTF8" in text or "UTF-8" in text:
             return f"{self.name} is not UTF-8 ({where}); save it as UTF-8 text."
@@ -90,9 +98,12 @@ class Source:
 
     def _skip(self, row: csv.InvalidRow) -> str:
         fields = "1 field" if row.actual_columns == 1 else f"{row.actual_columns} fields"
-        self.refused[f"row has {fields} instead of {row.expected_columns}"] += 1
-        self.rows += 1
+        self._refuse(f"row has {fields} instead of {row.expected_columns}", 1)
         return "skip"
+
+    def _refuse(self, reason: str, rows: int) -> None:
+        self.rows += rows
+        self.refused[reason] += rows
 
     def _parquet_batches(self, contract: Contract) -> Iterator[pa.RecordBatch]:
         try:
@@ -102,8 +113,9 @@ class Source:
                     self.rows += batch.num_rows
                     yield batch
         except (pa.ArrowInvalid, OSError) as error:
+            problem = str(error).rstrip(".")
             raise DataRefusedError(
-                f"{self.name} can't be read as Parquet: {error}; write it again, or upload it as CSV."
+                f"{self.name} can't be read as Parquet: {problem}; write it again, or upload it as CSV."
             ) from error
 
     def _wanted(self, present: list[str], contract: Contract) -> list[str]:
