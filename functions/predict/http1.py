@@ -69,18 +69,24 @@ class Connection:
 
         Raises TimeoutError, another OSError where the connection broke, or `ProtocolError`.
         """
-        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        head = f"POST {path} HTTP/1.1\r\n{''.join(lines)}content-length: {len(body)}\r\n\r\n"
         try:
-            sock = self._open_socket(deadline)
-            sock.sendall(head.encode("latin-1") + body)
-            status, answered, version = self._read_head(deadline)
-            while 100 <= status < 200:
-                status, answered, version = self._read_head(deadline)
-            content, reusable = self._read_body(status, answered, deadline)
+            return self._exchange(path, headers, body, deadline)
         except BaseException:
             self.close()
             raise
+
+    def _exchange(self, path: str, headers: dict[str, str], body: bytes, deadline: float) -> Answer:
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        head = f"POST {path} HTTP/1.1\r\n{''.join(lines)}content-length: {len(body)}\r\n\r\n"
+        sock = self._open_socket(deadline)
+        sock.sendall(head.encode("latin-1") + body)
+        self._received = sock.recv(_PIECE)
+        if not self._received:
+            raise ConnectionResetError("closed before an answer")
+        status, answered, version = self._read_head(deadline)
+        while 100 <= status < 200:
+            status, answered, version = self._read_head(deadline)
+        content, reusable = self._read_body(status, answered, deadline)
         tokens = answered.get("connection", "").lower()
         if not reusable or version != b"HTTP/1.1" or "close" in tokens or self._received:
             self.close()
@@ -173,9 +179,7 @@ class Connection:
     def _receive(self, deadline: float) -> None:
         piece = self._open_socket(deadline).recv(_PIECE)
         if not piece:
-            if self._received:
-                raise ProtocolError("the answer ends early")
-            raise ConnectionResetError("closed before an answer")
+            raise ProtocolError("the answer ends early")
         self._received += piece
 
     def _open_socket(self, deadline: float) -> socket.socket:

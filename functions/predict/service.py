@@ -147,9 +147,7 @@ class PredictionService:
 
 
 def _headers(event: Any) -> dict[str, str]:
-    given = event.get("headers") if isinstance(event, dict) else None
-    if given is None:
-        given = {}
+    given = event.get("headers", {}) if isinstance(event, dict) else None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise RefusedError(400, "InvalidRequest", "the event is not one of an HTTP API (payload format 2.0)")
     return {name.lower(): value for name, value in given.items()}
