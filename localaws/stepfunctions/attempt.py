@@ -6,7 +6,7 @@ import base64
 import secrets
 import threading
 import time
-from queue import Empty, SimpleQueue
+from collections import deque
 from typing import Any
 
 from localaws.stepfunctions.failures import (
@@ -25,7 +25,7 @@ from localaws.stepfunctions.templates import Template
 from localaws.stepfunctions.visit import MOST_BYTES, Visit
 
 News = tuple[str, Any]
-"""`succeeded`, `failed`, `submitted`, `beat` or `cancelled`, and what goes with it."""
+"""`ended`, `submitted`, `beat` or `cancelled`, and what goes with it."""
 
 
 def attempt(visit: Visit, state: TaskState) -> Any:
@@ -35,7 +35,7 @@ def attempt(visit: Visit, state: TaskState) -> Any:
     arguments = visit.fill(state.arguments, context=context)
     visit.check_size(arguments, "arguments")
     timeout, heartbeat = _seconds(visit, state.timeout_seconds), _seconds(visit, state.heartbeat_seconds)
-    news: SimpleQueue[News] = SimpleQueue()
+    inbox = _Inbox()
     cancelled = visit.track.cancelled.child()
     task = Task(
         state=state.name,
@@ -45,17 +45,16 @@ def attempt(visit: Visit, state: TaskState) -> Any:
         token=token,
         timeout=timeout,
         cancelled=cancelled,
-        submitted=lambda answer: news.put(("submitted", answer)),
-        beat=lambda: news.put(("beat", None)),
+        submitted=lambda answer: inbox.offer(("submitted", answer)),
+        settle=lambda result: inbox.offer(("ended", result)),
+        beat=lambda: inbox.offer(("beat", None)),
     )
     log = _Log(visit, task)
     log.scheduled(timeout, heartbeat)
-    cancelled.listen(lambda: news.put(("cancelled", None)))
-    threading.Thread(
-        target=_do, args=(visit.interpreter.tasks, task, news), daemon=True, name=state.name
-    ).start()
+    cancelled.listen(lambda: inbox.offer(("cancelled", None)))
+    threading.Thread(target=_do, args=(visit.interpreter.tasks, task), daemon=True, name=state.name).start()
     try:
-        return _await(log, news, _Deadlines(visit, state, timeout, heartbeat))
+        return _await(log, inbox, _Deadlines(visit, state, timeout, heartbeat))
     except Failure as failure:
         log.failed(failure)
         raise
@@ -72,13 +71,40 @@ def _seconds(visit: Visit, template: Template | None) -> int | None:
     return int(seconds)
 
 
-def _do(tasks: TaskRunner, task: Task, news: SimpleQueue[News]) -> None:
+def _do(tasks: TaskRunner, task: Task) -> None:
     try:
-        news.put(("succeeded", tasks.run(task)))
+        task.settle(tasks.run(task))
     except Failure as failure:
-        news.put(("failed", failure))
+        task.settle(failure)
     except Exception as error:  # noqa: BLE001 (a runner's bug must end its state, not its thread alone)
-        news.put(("failed", Failure(RUNTIME, f"{type(error).__name__}: {error}")))
+        task.settle(Failure(RUNTIME, f"{type(error).__name__}: {error}"))
+
+
+class _Inbox:
+    """News of an attempt. Once the attempt has ended, or a deadline passed, nothing is taken in any more."""
+
+    def __init__(self) -> None:
+        self._news: deque[News] = deque()
+        self._changed = threading.Condition()
+        self._open = True
+
+    def offer(self, news: News) -> bool:
+        """True when it was taken in: whoever is told so can rely on it."""
+        with self._changed:
+            if not self._open:
+                return False
+            self._open = news[0] in {"submitted", "beat"}
+            self._news.append(news)
+            self._changed.notify()
+            return True
+
+    def take(self, timeout: float | None) -> News | None:
+        """The next piece; None when the time has passed without one, which closes the inbox."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._news, timeout):
+                self._open = False
+                return None
+            return self._news.popleft()
 
 
 class _Deadlines:
@@ -108,21 +134,19 @@ class _Deadlines:
         return timed_out()
 
 
-def _await(log: _Log, news: SimpleQueue[News], deadlines: _Deadlines) -> Any:
+def _await(log: _Log, inbox: _Inbox, deadlines: _Deadlines) -> Any:
     while True:
-        try:
-            kind, what = news.get(timeout=deadlines.remaining())
-        except Empty:
-            raise deadlines.passed() from None
-        match kind:
-            case "succeeded":
-                return log.succeeded(what)
-            case "failed":
-                raise what
-            case "submitted":
-                log.submitted(what)
-            case "beat":
+        match inbox.take(deadlines.remaining()):
+            case None:
+                raise deadlines.passed()
+            case ("submitted", answer):
+                log.submitted(answer)
+            case ("beat", _):
                 deadlines.beat()
+            case ("ended", Failure() as failure):
+                raise failure
+            case ("ended", result):
+                return log.succeeded(result)
             case _:
                 raise Aborted
 

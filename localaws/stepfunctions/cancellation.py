@@ -12,7 +12,7 @@ class Cancellation(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self._mutex = threading.Lock()
-        self._listeners: dict[int, Callable[[], None]] = {}
+        self._listeners: dict[int, Callable[[], object]] = {}
         self._next = 0
 
     def set(self) -> None:
@@ -23,7 +23,7 @@ class Cancellation(threading.Event):
         for listener in listeners:
             listener()
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Call `listener` when this is set, now if it is already; returns what ends the listening."""
         with self._mutex:
             if not self.is_set():

@@ -7,7 +7,7 @@ words; what AWS would run and `localaws` can't is refused with words that say so
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -44,11 +44,11 @@ _RETRIER = frozenset(
     }
 )
 
-ResourceCheck = Callable[[str], str | None]
-"""Says what is wrong with a Task's resource, or None."""
+TaskCheck = Callable[[str, Template], Iterable[tuple[str, str]]]
+"""Says what is wrong with a Task's resource and arguments: field (`Arguments/X`) and message."""
 
 
-def parse(definition: str | dict[str, Any], check_resource: ResourceCheck = lambda _: None) -> StateMachine:
+def parse(definition: str | dict[str, Any], check_task: TaskCheck = lambda *_: ()) -> StateMachine:
     """The state machine that a definition describes. Raises `DefinitionError`."""
     fields = _load(definition) if isinstance(definition, str) else definition
     notes: list[Diagnostic] = []
@@ -58,7 +58,7 @@ def parse(definition: str | dict[str, Any], check_resource: ResourceCheck = lamb
     if language != "JSONata" and not notes:
         reader.note("'JSONPath' is not implemented by localaws: set it to 'JSONata'", "QueryLanguage")
         raise DefinitionError(notes)
-    workflow = _Parser(notes, check_resource).workflow(reader)
+    workflow = _Parser(notes, check_task).workflow(reader)
     parsed = StateMachine(
         start_at=workflow.start_at,
         states=workflow.states,
@@ -84,9 +84,9 @@ def _load(text: str) -> dict[str, Any]:
 class _Parser:
     """Knows the fields of each type of state."""
 
-    def __init__(self, notes: list[Diagnostic], check_resource: ResourceCheck) -> None:
+    def __init__(self, notes: list[Diagnostic], check_task: TaskCheck) -> None:
         self._notes = notes
-        self._check_resource = check_resource
+        self._check_task = check_task
         self._types: dict[str, Callable[[str, Reader], State]] = {
             "Pass": self._pass,
             "Task": self._task,
@@ -187,8 +187,9 @@ class _Parser:
         if "Arguments" not in reader.fields:
             reader.note("A Task without 'Arguments' is not implemented by localaws: write {} for none")
         resource = reader.text("Resource") or ""
-        if resource and (complaint := self._check_resource(resource)):
-            reader.note(complaint, "Resource")
+        arguments = reader.template("Arguments") or Template({}, "Arguments")
+        for field, complaint in self._check_task(resource, arguments):
+            reader.note(complaint, field)
         timeout, heartbeat = reader.seconds("TimeoutSeconds"), reader.seconds("HeartbeatSeconds")
         longest, silence = (part.value if part else None for part in (timeout, heartbeat))
         if isinstance(longest, int) and isinstance(silence, int) and silence >= longest:
@@ -201,7 +202,7 @@ class _Parser:
             retry=_retry(reader),
             catch=_catch(reader),
             resource=resource,
-            arguments=reader.template("Arguments") or Template({}, "Arguments"),
+            arguments=arguments,
             timeout_seconds=timeout,
             heartbeat_seconds=heartbeat,
         )

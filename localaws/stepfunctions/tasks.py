@@ -31,10 +31,12 @@ class Task:
     """Seconds; the interpreter ends the task itself and sets `cancelled`."""
     cancelled: threading.Event
     """Set when nobody waits for this attempt any longer: stop what it started."""
-    submitted: Callable[[Any], None]
+    submitted: Callable[[Any], bool]
     """To be told the answer to the request that began a job or handed out a token."""
-    beat: Callable[[], None]
-    """To be called for every heartbeat."""
+    settle: Callable[[Any], bool]
+    """Ends the task with a result or a `Failure`, from any thread. False when it came too late to count."""
+    beat: Callable[[], bool]
+    """To be called for every heartbeat. False when it came too late."""
 
     @property
     def integration(self) -> tuple[str, str]:

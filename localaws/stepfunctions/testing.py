@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,12 +110,12 @@ def run(
     tasks: Mapping[str, Answer] | None = None,
     *,
     name: str = "test",
-    check_resource: Callable[[str], str | None] = lambda _: None,
+    check_task: definitions.TaskCheck = lambda *_: (),
 ) -> Outcome:
     """Run a state machine from its input to its end, with `tasks` for its Task states."""
     machine = definition
     if not isinstance(machine, shapes.StateMachine):
-        machine = definitions.parse(machine, check_resource)
+        machine = definitions.parse(machine, check_task)
     mocked = MockedTasks(_known(machine, tasks or {}))
     clock = InstantClock()
     history = History(clock.now)
