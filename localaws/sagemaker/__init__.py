@@ -1,0 +1,1 @@
+"""SageMaker on a laptop: real jobs, real endpoints with data capture, model packages."""
