@@ -26,7 +26,7 @@ from werkzeug.exceptions import NotFound
 from localaws.errors import AwsError
 
 CBOR = "smithy-rpc-v2-cbor"
-warnings.filterwarnings("ignore", message=".*rror.*", module="moto.core.errors")
+warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,8 @@ def serialize(service: str, routed: Routed, result: dict[str, Any] | AwsError) -
     status = result.status_code if isinstance(result, AwsError) else answer["status_code"]
     body = answer["body"]
     raw = body if isinstance(body, bytes) else str(body).encode()
-    return Reply(int(status), {str(k): str(v) for k, v in answer["headers"].items()}, raw)
+    headers = {str(k): str(v) for k, v in answer["headers"].items()}
+    return Reply(int(status), {**headers, **_own_content_type(routed, result)}, raw)
 
 
 def serialize_unrouted(error: AwsError) -> Reply:
@@ -120,6 +121,18 @@ def _serialize_cbor(result: dict[str, Any] | AwsError) -> Reply:
         body = {"__type": result.code, "message": result.message}
         return Reply(result.status_code, headers, cbor2.dumps(body))
     return Reply(200, headers, cbor2.dumps(result, datetime_as_timestamp=True))
+
+
+def _own_content_type(routed: Routed, result: dict[str, Any] | AwsError) -> dict[str, str]:
+    """The Content-Type that is part of the result, which the serializer would overwrite with its protocol's."""
+    shape = routed.model.output_shape
+    if shape is None or isinstance(result, AwsError):
+        return {}
+    return {
+        "Content-Type": str(result[name])
+        for name, member in shape.members.items()
+        if member.serialization.get("name", "").lower() == "content-type" and result.get(name)
+    }
 
 
 def _quoted(text: str) -> str:
