@@ -1,0 +1,343 @@
+"""Every way through the shipped release machine: live, refused, each failure, and what is told and cleaned up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from localaws.stepfunctions.testing import Outcome, TaskError, run
+from tests.statemachine.machines import EVENT, RELEASE, all_well, definition, payload, registered
+
+MACHINE = json.loads(definition("release"))
+TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
+BRANCHES = {
+    name: state
+    for branch in MACHINE["States"]["Train and Baseline"]["Branches"]
+    for name, state in branch["States"].items()
+}
+DENIED = TaskError("Some.AccessDeniedException", "not allowed")
+AFTER_LIVE = {"Start Monitoring", "Announce Release", "Retire Predecessor"}
+WAY_OUT = {"Clean Up", "Record Outcome", "Tell Without Record", "Confirm Rollback", "Reject Model"}
+
+
+def release(champion: bool = True, **answers: Any) -> Outcome:
+    """Run the release machine; `answers` replace those of a good release, states named with underscores."""
+    tasks = all_well(champion) | {name.replace("_", " "): answer for name, answer in answers.items()}
+    return run(definition("release"), EVENT, tasks)
+
+
+def closed_as(outcome: Outcome) -> dict[str, Any]:
+    """What was recorded and told at the end of a failed release."""
+    (request,) = outcome.requests["Record Outcome"]
+    found: dict[str, Any] = request["Payload"]
+    return found
+
+
+def test_a_release_goes_live_and_its_predecessor_is_retired() -> None:
+    outcome = release()
+    assert (outcome.status, outcome.path[-1]) == ("SUCCEEDED", "Release Live")
+    assert outcome.output["version"] == "3"
+    assert outcome.requests["Retire Predecessor"][0]["Payload"] == {
+        "releaseId": "20261101-090000-0000",
+        "scope": "all",
+        "retire": True,
+    }
+    assert 3600 in outcome.waited, "the predecessor is kept warm for its grace time"
+    assert "Clean Up" not in outcome.path
+
+
+def test_the_first_release_shifts_at_once_and_retires_nobody() -> None:
+    outcome = release(champion=False)
+    assert outcome.path[-2:] == ["Is There a Predecessor?", "Release Live"]
+    assert outcome.requests["Shift Traffic"][0]["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
+    assert (
+        "--champion"
+        not in outcome.requests["Evaluate Candidate"][0]["AppSpecification"]["ContainerArguments"]
+    )
+
+
+def test_a_later_release_shifts_by_the_stacks_config_and_meets_the_champion() -> None:
+    outcome = release()
+    config = outcome.requests["Shift Traffic"][0]["DeploymentConfigName"]
+    assert config == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    inputs = outcome.requests["Evaluate Candidate"][0]["ProcessingInputs"]
+    assert [i["InputName"] for i in inputs] == ["code", "test", "candidate", "champion"]
+
+
+def test_the_release_id_comes_from_the_execution_and_sorts_by_time() -> None:
+    outcome = release()
+    asked = outcome.requests["Register Drop"][0]["Payload"]
+    assert len(asked["releaseId"]) == len(RELEASE)
+    assert asked["releaseId"].startswith("20260101-000000-")
+    assert asked["event"] == EVENT
+
+
+def test_only_two_variables_of_the_inference_function_change() -> None:
+    outcome = release()
+    request = outcome.requests["Point Inference at Release"][0]
+    assert request["RevisionId"] == "r0"
+    variables = request["Environment"]["Variables"]
+    assert variables["MODEL_NAME"] == "taxi-fare"
+    assert variables["ENDPOINT_NAME"] == f"taxi-fare-{RELEASE}-prod"
+    assert set(variables) == {"MODEL_NAME", "ENDPOINT_NAME", "RELEASE_ID"}
+
+
+def test_the_deployment_names_both_versions_and_both_hooks() -> None:
+    content = release().requests["Shift Traffic"][0]["Revision"]["AppSpecContent"]["Content"]
+    spec = json.loads(content)
+    assert spec["version"] == 0.0
+    properties = spec["Resources"][0]["Predict"]["Properties"]
+    assert (properties["CurrentVersion"], properties["TargetVersion"]) == ("2", "3")
+    assert [next(iter(hook)) for hook in spec["Hooks"]] == ["BeforeAllowTraffic", "AfterAllowTraffic"]
+
+
+def test_the_same_event_again_ends_quietly() -> None:
+    outcome = release(Register_Drop=payload({"status": "duplicate", "releaseId": RELEASE, "reason": None}))
+    assert outcome.status == "SUCCEEDED"
+    assert outcome.path == ["Name Release", "Register Drop", "Is It New?", "Already Registered"]
+
+
+def test_a_refused_drop_is_told_with_its_reason() -> None:
+    refusal = {**registered(), "status": "refused", "reason": "manifest.json is not JSON: line 1"}
+    outcome = release(Register_Drop=payload(refusal))
+    assert (outcome.path[-1], outcome.error) == ("Drop Refused", "DropRefused")
+    assert closed_as(outcome)["outcome"] == "refused"
+    assert "line 1" in closed_as(outcome)["error"]["Cause"]
+    assert "Prepare Data" not in outcome.path
+
+
+def test_failed_gates_stop_before_anything_is_registered() -> None:
+    outcome = release(Check_Gates=payload({"passed": False, "failures": ["rmse 7.1 is above the limit 6.0"]}))
+    assert outcome.path[-1] == "Release Failed"
+    assert "rmse 7.1" in closed_as(outcome)["error"]["Cause"]
+    assert "Register Model" not in outcome.path
+
+
+def test_an_unknown_verdict_of_the_gates_fails_closed() -> None:
+    outcome = release(Check_Gates=payload({"passed": False, "failures": []}))
+    assert outcome.path[-1] == "Release Failed"
+
+
+@pytest.mark.parametrize("stage", ["Dev", "Production"])
+@pytest.mark.parametrize("status", ["Failed", "OutOfService", "RollingBack"])
+def test_an_endpoint_that_fails_is_told_with_its_reason(stage: str, status: str) -> None:
+    answers = {f"Read_{stage}_Endpoint": {"EndpointStatus": status, "FailureReason": "no memory"}}
+    outcome = release(**answers)
+    assert outcome.path[-1] == "Release Failed"
+    assert "no memory" in closed_as(outcome)["error"]["Cause"]
+    assert "Shift Traffic" not in outcome.path
+
+
+@pytest.mark.parametrize("stage", ["Dev", "Production"])
+def test_an_endpoint_that_never_comes_up_is_given_up(stage: str) -> None:
+    outcome = release(**{f"Read_{stage}_Endpoint": {"EndpointStatus": "Creating"}})
+    assert outcome.path[-1] == "Release Failed"
+    assert outcome.path.count(f"Read {stage} Endpoint") == 120
+
+
+def test_a_dev_endpoint_that_answers_badly_is_not_offered_to_a_person() -> None:
+    outcome = release(Test_Dev_Endpoint=payload({"passed": False, "failures": ["row 3: nan"]}))
+    assert outcome.path[-1] == "Release Failed"
+    assert "Ask for Approval" not in outcome.path
+
+
+def test_a_rejection_marks_the_model_and_cleans_up() -> None:
+    no = {"decision": "rejected", "by": "Ada", "reason": "fares look odd", "evidenceDigest": "d"}
+    outcome = release(Ask_for_Approval=no)
+    assert (outcome.path[-1], outcome.error) == ("Release Rejected", "ReleaseRejected")
+    assert outcome.requests["Reject Model"][0]["ModelApprovalStatus"] == "Rejected"
+    assert closed_as(outcome)["error"]["Cause"] == "Ada: fares look odd"
+    assert "Take Release Lock" not in outcome.path
+
+
+def test_an_answer_that_is_neither_yes_nor_no_is_a_no() -> None:
+    outcome = release(Ask_for_Approval={"decision": "maybe", "by": "Ada", "reason": "?"})
+    assert outcome.path[-1] == "Release Rejected"
+
+
+def test_an_approval_expires() -> None:
+    outcome = release(Ask_for_Approval=TaskError("States.Timeout", "too late"))
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Approval Expired", "expired")
+    assert "Clean Up" in outcome.path
+
+
+def test_a_second_release_waits_for_the_lock() -> None:
+    waiting = payload({"status": "waiting", "holder": "another"})
+    outcome = release(Take_Release_Lock=[waiting, waiting, payload({"status": "taken"})])
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.path.count("Wait for Our Turn") == 2
+
+
+def test_stale_evidence_voids_the_yes() -> None:
+    outcome = release(Take_Release_Lock=payload({"status": "stale", "reason": "the champion changed"}))
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Evidence Stale", "stale")
+    assert "Configure Production Endpoint" not in outcome.path
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_failed_deployment_is_seen_to_be_rolled_back_before_clean_up(status: str) -> None:
+    info = {
+        "DeploymentInfo": {"Status": status, "ErrorInformation": {"Code": "ALARM", "Message": "alarm fired"}}
+    }
+    outcome = release(Read_Deployment=info)
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Rolled Back", "rolledBack")
+    assert "alarm fired" in closed_as(outcome)["error"]["Cause"]
+    assert outcome.path.index("Confirm Rollback") < outcome.path.index("Clean Up")
+    assert outcome.path.count("Confirm Rollback") == 2, "weights were still there at the first look"
+
+
+def test_an_inference_update_that_fails_publishes_nothing() -> None:
+    failed = {
+        "RevisionId": "r",
+        "LastUpdateStatus": "Failed",
+        "Environment": {"Variables": {"ENDPOINT_NAME": "x"}},
+    }
+    outcome = release(Read_Inference_Update=failed)
+    assert outcome.path[-1] == "Release Failed"
+    assert "Publish Version" not in outcome.path
+
+
+def test_an_inference_update_that_somebody_overwrote_publishes_nothing() -> None:
+    other = {
+        "RevisionId": "r",
+        "LastUpdateStatus": "Successful",
+        "Environment": {"Variables": {"ENDPOINT_NAME": "another"}},
+    }
+    outcome = release(Read_Inference_Update=other)
+    assert outcome.path[-1] == "Release Failed"
+    assert "Publish Version" not in outcome.path
+
+
+@pytest.mark.parametrize("state", sorted(set(TASKS) - AFTER_LIVE - WAY_OUT))
+def test_a_permanent_error_anywhere_is_cleaned_up_recorded_and_told(state: str) -> None:
+    outcome = release(**{state.replace(" ", "_"): DENIED})
+    assert (outcome.status, outcome.path[-1]) == ("FAILED", "Release Failed")
+    assert closed_as(outcome)["state"] == state
+    assert closed_as(outcome)["error"]["Error"] == "Some.AccessDeniedException"
+    assert "Clean Up" in outcome.path
+    assert state in str(outcome.cause)
+
+
+@pytest.mark.parametrize("state", sorted(BRANCHES))
+def test_a_failed_job_of_the_parallel_pair_is_told_with_its_cause(state: str) -> None:
+    cause = json.dumps({"FailureReason": "AlgorithmError: exit code 1"})
+    outcome = release(**{state.replace(" ", "_"): TaskError("States.TaskFailed", cause)})
+    assert outcome.path[-1] == "Release Failed"
+    assert "AlgorithmError" in closed_as(outcome)["error"]["Cause"]
+
+
+@pytest.mark.parametrize("state", sorted(set(TASKS) - WAY_OUT))
+def test_a_throttled_call_is_tried_again(state: str) -> None:
+    names = [name for retry in TASKS[state].get("Retry", []) for name in retry["ErrorEquals"]]
+    well = all_well()[state]
+    rest = well if isinstance(well, list) else [well]
+    outcome = release(**{state.replace(" ", "_"): [TaskError(names[0], "slow down"), *rest]})
+    assert outcome.path[-1] == "Release Live"
+
+
+def test_a_release_that_can_not_be_watched_serves_and_says_so() -> None:
+    outcome = release(Start_Monitoring=DENIED)
+    assert outcome.path[-1] == "Release Live"
+    assert (
+        outcome.requests["Announce Release"][0]["Payload"]["error"]["Error"] == "Some.AccessDeniedException"
+    )
+    assert "Clean Up" not in outcome.path
+
+
+def test_a_schedule_that_is_already_there_is_no_failure() -> None:
+    outcome = release(Start_Monitoring=TaskError("Scheduler.ConflictException", "exists"))
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
+
+
+def test_a_predecessor_that_serves_again_is_not_retired() -> None:
+    outcome = release(Retire_Predecessor=TaskError("RefusedError", "it is live"))
+    assert (outcome.status, outcome.path[-1]) == ("SUCCEEDED", "Release Superseded")
+
+
+def test_a_predecessor_that_can_not_be_retired_is_told() -> None:
+    outcome = release(Retire_Predecessor=DENIED)
+    assert (outcome.path[-2], outcome.path[-1]) == ("Which Outcome?", "Live but Not Settled")
+    assert "Tell Without Record" in outcome.path
+    assert "Clean Up" not in outcome.path, "what serves stays"
+
+
+def test_an_announcement_that_fails_is_told_and_nothing_is_torn_down() -> None:
+    outcome = release(Announce_Release=DENIED)
+    assert outcome.path[-1] == "Live but Not Settled"
+    assert "Clean Up" not in outcome.path
+
+
+def test_a_clean_up_that_fails_is_part_of_what_is_recorded() -> None:
+    outcome = release(Create_Model=DENIED, Clean_Up=TaskError("RefusedError", "endpoint is live"))
+    assert outcome.path[-1] == "Release Failed"
+    assert closed_as(outcome)["cleanUp"]["Cause"] == "endpoint is live"
+    assert closed_as(outcome)["state"] == "Create Model", "the first failure stays the first"
+
+
+def test_a_record_that_can_not_be_written_is_mailed_directly() -> None:
+    outcome = release(Create_Model=DENIED, Record_Outcome=DENIED)
+    assert outcome.path[-1] == "Release Failed"
+    (message,) = [request["Message"] for request in outcome.requests["Tell Without Record"]]
+    assert "Create Model" in message
+
+
+def test_the_state_still_has_its_name_when_not_even_a_mail_gets_through() -> None:
+    outcome = release(Create_Model=DENIED, Record_Outcome=DENIED, Tell_Without_Record=DENIED)
+    assert (outcome.status, outcome.path[-1]) == ("FAILED", "Release Failed")
+
+
+def test_a_rollback_that_can_not_be_confirmed_still_ends() -> None:
+    info = {"DeploymentInfo": {"Status": "Failed"}}
+    weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}}
+    outcome = release(Read_Deployment=info, Confirm_Rollback=weighted)
+    assert outcome.path[-1] == "Rolled Back"
+
+
+SERVICES = {
+    "lambda": "lambda",
+    "sagemaker": "sagemaker",
+    "sns": "sns",
+    "codedeploy": "codedeploy",
+    "scheduler": "scheduler",
+    "applicationautoscaling": "application-autoscaling",
+}
+
+
+def test_every_request_satisfies_the_services_own_model() -> None:
+    """GIVEN a whole release WHEN its requests are held against botocore's models THEN each one fits."""
+    session = botocore.session.get_session()
+    outcome = release()
+    checked = set()
+    for state, requests in outcome.requests.items():
+        resource = (TASKS | BRANCHES)[state]["Resource"]
+        parts = resource.split(":")
+        service, action = (parts[6], parts[7]) if parts[5] == "aws-sdk" else (parts[5], parts[6])
+        operation = action.split(".")[0]
+        operation = operation[0].upper() + operation[1:]
+        if service == "lambda" and operation == "Invoke":
+            continue
+        model = session.get_service_model(SERVICES[service]).operation_model(operation)
+        for request in requests:
+            shaped = lower_camel(request, model.input_shape) if service == "codedeploy" else request
+            report = ParamValidator().validate(shaped, model.input_shape)
+            assert not report.has_errors(), f"{state}: {report.generate_report()}"
+            unknown = set(shaped) - set(model.input_shape.members)
+            assert not unknown, f"{state}: unknown members {unknown}"
+            checked.add(state)
+    to_check = {n for n, s in (TASKS | BRANCHES).items() if ":lambda:invoke" not in s["Resource"]}
+    assert checked == to_check - WAY_OUT
+
+
+def lower_camel(value: Any, shape: Any) -> Any:
+    """Step Functions takes PascalCase for every service; CodeDeploy's own members begin in lower case."""
+    if shape.type_name == "structure":
+        return {
+            name[0].lower() + name[1:]: lower_camel(item, shape.members[name[0].lower() + name[1:]])
+            for name, item in value.items()
+        }
+    return value

@@ -1,0 +1,71 @@
+"""Rules that every shipped state machine keeps: time-outs, retries with jitter, named errors, a way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from safe_deploy import errors
+
+from tests.statemachine.machines import definition
+
+AWS_PREFIXES = (
+    "States.",
+    "Lambda.",
+    "SageMaker.",
+    "SNS.",
+    "CodeDeploy.",
+    "Scheduler.",
+    "ApplicationAutoScaling.",
+)
+
+
+def tasks() -> Iterator[tuple[str, str, dict[str, Any], bool]]:
+    """(machine, state's name, state, whether it stands in a branch)."""
+    for machine in ("release", "monitor"):
+        yield from _tasks(machine, json.loads(definition(machine))["States"], in_branch=False)
+
+
+def _tasks(
+    machine: str, states: dict[str, Any], in_branch: bool
+) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
+    for name, state in states.items():
+        if state["Type"] == "Task":
+            yield machine, name, state, in_branch
+        for branch in state.get("Branches", []):
+            yield from _tasks(machine, branch["States"], in_branch=True)
+
+
+ALL = list(tasks())
+IDS = [f"{machine}: {name}" for machine, name, _, _ in ALL]
+
+
+@pytest.mark.parametrize(("machine", "name", "state", "in_branch"), ALL, ids=IDS)
+def test_every_task_has_a_time_out_and_retries_with_jitter(
+    machine: str, name: str, state: dict[str, Any], in_branch: bool
+) -> None:
+    assert "TimeoutSeconds" in state
+    assert state["Retry"]
+    assert all(retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] <= 5 for retry in state["Retry"])
+    assert not any("States.ALL" in retry["ErrorEquals"] for retry in state["Retry"])
+
+
+CATCHING = [task for task in ALL if not task[3] and task[:2] != ("monitor", "Tell of Failure")]
+"""A branch's Parallel catches for it; the monitor's last word has nothing after it."""
+
+
+@pytest.mark.parametrize(
+    ("machine", "name", "state", "in_branch"), CATCHING, ids=[f"{t[0]}: {t[1]}" for t in CATCHING]
+)
+def test_every_task_has_a_way_out(machine: str, name: str, state: dict[str, Any], in_branch: bool) -> None:
+    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize(("machine", "name", "state", "in_branch"), ALL, ids=IDS)
+def test_every_named_error_exists(machine: str, name: str, state: dict[str, Any], in_branch: bool) -> None:
+    for rule in state.get("Retry", []) + state.get("Catch", []):
+        for error in rule["ErrorEquals"]:
+            if not error.startswith(AWS_PREFIXES):
+                assert issubclass(getattr(errors, error), Exception)
