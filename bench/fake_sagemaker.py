@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -30,16 +31,19 @@ class Answer(NamedTuple):
 
 
 class FakeSageMaker:
-    """Listens on a port of its own. `answers` are given in turn, then the default for ever."""
+    """Listens on a port of its own, maybe with TLS. Gives `answers` in turn, then the default for ever."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
         self.answers = deque(answers)
         self.requests: list[Request] = []
         self.connections = 0
         self.closed = threading.Semaphore(0)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._tls = tls
+        port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +51,8 @@ class FakeSageMaker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # close alone leaves the acceptor waiting for one more
+        self._acceptor.join(timeout=10)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -59,7 +65,12 @@ class FakeSageMaker:
             number, self.connections = self.connections, self.connections + 1
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
-    def _serve(self, connection: socket.socket, number: int) -> None:
+    def _serve(self, raw: socket.socket, number: int) -> None:
+        try:
+            connection = self._tls.wrap_socket(raw, server_side=True) if self._tls else raw
+        except OSError:
+            raw.close()  # the caller doesn't trust us
+            return
         with connection, connection.makefile("rb") as stream:
             while request := _read(stream.readline, stream.read, number):
                 self.requests.append(request)
