@@ -1,0 +1,197 @@
+"""What must hold of the template whatever else changes: one writer of the alias, own roles, nothing open."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "template.yaml").read_text()
+
+WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "states:SendTaskSuccess",
+}
+"""Actions that IAM can't scope, or that are asked for without a name. So are log delivery and tracing."""
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template as written, intrinsics spelled out."""
+    parsed: dict[str, Any] = yaml_parse(TEXT)
+    return parsed
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Logical id → properties of every resource of a type."""
+    return {n: r["Properties"] for n, r in template()["Resources"].items() if r["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+MACHINES = of_type("AWS::Serverless::StateMachine")
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(logical id, statement) of every identity policy."""
+    for name, function in FUNCTIONS.items():
+        for policy in function.get("Policies", []):
+            for statement in policy["Statement"]:
+                yield name, statement
+    for name, role in of_type("AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM's one-or-many."""
+    return value if isinstance(value, list) else [value]
+
+
+def test_cloudformation_never_moves_the_alias() -> None:
+    assert not any("AutoPublishAlias" in function for function in FUNCTIONS.values())
+    (alias,) = of_type("AWS::Lambda::Alias").values()
+    assert alias == {
+        "FunctionName": {"Ref": "PredictFunction"},
+        "FunctionVersion": {"Fn::GetAtt": ["FirstPredictVersion", "Version"]},
+        "Name": "live",
+    }
+    (version,) = of_type("AWS::Lambda::Version").values()
+    assert set(version) == {"FunctionName", "Description"}, "any other property would publish another version"
+
+
+def test_the_api_reaches_predict_only_by_the_alias() -> None:
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    predict = api["DefinitionBody"]["paths"]["/predict"]["post"]
+    assert "${LiveAlias}" in predict["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    assert predict["security"] == [{"AWS_IAM": []}]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_has_its_own_role_code_and_events(name: str) -> None:
+    function = FUNCTIONS[name]
+    assert "Role" not in function
+    assert function["Policies"]
+    folder = ROOT / function["CodeUri"]
+    assert (folder / "app.py").is_file()
+    assert list((ROOT / "events" / folder.name).glob("*.json"))
+    assert function["Description"]
+
+
+def test_code_folders_and_functions_are_the_same() -> None:
+    folders = {p.parent.name for p in (ROOT / "functions").glob("*/app.py")}
+    assert folders == {Path(function["CodeUri"]).name for function in FUNCTIONS.values()}
+
+
+def test_a_wildcard_resource_is_only_where_iam_knows_no_other() -> None:
+    for name, statement in statements():
+        if "*" not in listed(statement["Resource"]):
+            continue
+        for action in listed(statement["Action"]):
+            allowed = action in WITHOUT_RESOURCE or action.startswith(("logs:", "xray:"))
+            assert allowed, f"{name}: {action} on *"
+
+
+def test_no_action_is_a_wildcard_but_data_keys() -> None:
+    for name, statement in statements():
+        for action in listed(statement["Action"]):
+            assert "*" not in action or action == "kms:GenerateDataKey*", f"{name}: {action}"
+
+
+def test_a_role_is_passed_only_to_the_service_it_is_for() -> None:
+    passing = [s for _, s in statements() if "iam:PassRole" in listed(s["Action"])]
+    assert passing
+    assert all(s["Condition"]["StringEquals"]["iam:PassedToService"] for s in passing)
+
+
+def test_only_codedeploy_and_nobody_else_may_move_the_alias() -> None:
+    movers = {name for name, s in statements() if "lambda:UpdateAlias" in listed(s["Action"])}
+    assert movers == {"CodeDeployRole"}
+
+
+def test_who_reads_records_to_show_them_can_not_write_them() -> None:
+    actions = {a for name, s in statements() if name == "ShowApprovalFunction" for a in listed(s["Action"])}
+    assert actions == {"dynamodb:GetItem", "s3:GetObject", "kms:Decrypt"}
+
+
+def test_buckets_are_private_encrypted_versioned_and_refuse_plain_http() -> None:
+    buckets = of_type("AWS::S3::Bucket")
+    assert set(buckets) == {"DropBucket", "ArtifactBucket"}
+    for bucket in buckets.values():
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        assert bucket["LifecycleConfiguration"]["Rules"]
+    denied = {p["Bucket"]["Ref"] for p in of_type("AWS::S3::BucketPolicy").values()}
+    assert denied == set(buckets)
+
+
+def test_table_and_topic_are_encrypted() -> None:
+    (table,) = of_type("AWS::DynamoDB::Table").values()
+    assert table["SSESpecification"]["SSEEnabled"]
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    (topic,) = of_type("AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"]
+
+
+def test_logs_are_kept_for_a_time_and_never_hold_execution_data() -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    for machine in MACHINES.values():
+        assert machine["Logging"]["IncludeExecutionData"] is False
+        assert machine["Tracing"] == {"Enabled": True}
+    (api,) = of_type("AWS::Serverless::HttpApi").values()
+    assert "path" not in api["AccessLogSettings"]["Format"].lower()
+
+
+@pytest.mark.parametrize("name", sorted(MACHINES))
+def test_substitutions_are_exactly_those_the_machine_names(name: str) -> None:
+    text = (ROOT / MACHINES[name]["DefinitionUri"]).read_text()
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(MACHINES[name]["DefinitionSubstitutions"])
+
+
+def test_parameters_are_described_and_bounded() -> None:
+    for name, parameter in template()["Parameters"].items():
+        assert parameter["Description"], name
+        bounded = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+        assert bounded, f"{name} takes anything"
+    shown = [
+        parameter
+        for group in template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        for parameter in group["Parameters"]
+    ]
+    assert sorted(shown) == sorted(template()["Parameters"])
+
+
+def test_cloudformation_can_read_the_yaml() -> None:
+    """CloudFormation knows no YAML aliases, though every local parser does."""
+    assert not re.search(r"(: |- )[&*]\w+\s*$", TEXT, re.MULTILINE)
+
+
+def test_nothing_outside_the_models_folder_names_the_model() -> None:
+    """Taxis, fares and error limits stand in model/ alone; elsewhere only the example's stack name does."""
+    for folder in ("functions", "layers", "jobs", "statemachines"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix in (".py", ".yaml", ".json") and file.is_file():
+                words = re.findall(r"taxi|fare\b|rmse", file.read_text(), re.IGNORECASE)
+                assert not words, f"{file.relative_to(ROOT)} names {set(words)}"
+
+
+def test_the_dashboard_is_json() -> None:
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    body = re.sub(r"\$\{[\w.:]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"])
+    assert json.loads(body)["widgets"]
