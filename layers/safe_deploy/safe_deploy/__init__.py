@@ -1,0 +1,1 @@
+"""What the release's functions share: decisions (domain), AWS services (gateways), pages and errors."""

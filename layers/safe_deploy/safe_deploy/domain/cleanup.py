@@ -1,0 +1,79 @@
+"""In which order a release's resources go, and what must stay. Used by clean_up_release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.names import Names
+from safe_deploy.domain.ports import Endpoints
+from safe_deploy.errors import LiveEndpointError
+
+SCOPES = ("dev", "all")
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+"""States in which SageMaker takes no DeleteEndpoint."""
+
+
+@dataclass(slots=True)
+class CleanUp:
+    """What one call removed, and what it has to wait for."""
+
+    removed: list[str] = field(default_factory=list)
+    waiting_for: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        """Return whether nothing is left."""
+        return not self.waiting_for
+
+    def remove(self, kind: str, name: str, delete: Callable[[str], bool]) -> None:
+        """Delete one thing and remember it, unless it was gone."""
+        if delete(name):
+            self.removed.append(f"{kind} {name}")
+
+    def to_output(self) -> dict[str, Any]:
+        """Return the result as the state machine reads it."""
+        return {"done": self.done, "removed": self.removed, "waitingFor": self.waiting_for}
+
+
+def clean_up(
+    names: Names, scope: str, endpoints: Endpoints, alias: Alias, shifting_to: list[LiveVersion]
+) -> CleanUp:
+    """Remove what is there, in AWS's order: schedule, scaling, endpoint; once that is gone, config and model.
+
+    Raises LiveEndpointError for the endpoint that production serves from. One that still gets a share while
+    traffic is being shifted is waited for.
+    """
+    result = CleanUp()
+    targets = [names.dev_endpoint]
+    if scope == "all":
+        production = names.production_endpoint
+        if alias.main.endpoint_name == production:
+            raise LiveEndpointError(f"production serves from the endpoint {production}; it stays")
+        if any(version.endpoint_name == production for version in shifting_to):
+            result.waiting_for.append(f"traffic to leave the endpoint {production}")
+        else:
+            targets.append(production)
+        result.remove("schedule", names.schedule, endpoints.remove_schedule)
+    for target in targets:
+        _remove_endpoint(target, endpoints, result)
+    if result.done:
+        for target in targets:
+            result.remove("endpoint config", target, endpoints.remove_config)
+        if scope == "all":
+            result.remove("model", names.model, endpoints.remove_model)
+    return result
+
+
+def _remove_endpoint(name: str, endpoints: Endpoints, result: CleanUp) -> None:
+    endpoint = endpoints.describe(name)
+    result.remove("scaling of", name, endpoints.remove_scaling)
+    if endpoint is None:
+        return
+    if endpoint.status not in BUSY:
+        result.remove("endpoint", name, endpoints.remove_endpoint)
+        result.waiting_for.append(f"endpoint {name} to be deleted")
+    else:
+        result.waiting_for.append(f"endpoint {name}, which is {endpoint.status}")

@@ -1,0 +1,109 @@
+"""What a person's yes is about: gathered, spelled one way, digested. Used around the approval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from safe_deploy.domain.canonical import canonical, digest
+from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.gates import Evaluation
+from safe_deploy.domain.ports import Objects
+from safe_deploy.domain.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """report.json: what the prepare job read and refused."""
+
+    content: dict[str, Any]
+
+    @classmethod
+    def parse(cls, document: Any) -> Report:
+        """Read report.json. Raises InvalidRequestError, naming the key that is wrong."""
+        given = Fields(document, "report.json")
+        counts = {
+            key: given.integer(key, minimum=0, maximum=10**15)
+            for key in ("rowsRead", "rowsAccepted", "rowsRefused")
+        }
+        reasons = given.object("refusedByReason")
+        files = [
+            {
+                "name": entry.text("name"),
+                "sha256": entry.text("sha256"),
+                "rows": entry.integer("rows", minimum=0, maximum=10**15),
+            }
+            for entry in given.objects("files")
+        ]
+        split = given.object("split")
+        return cls(
+            {
+                **counts,
+                "refusedByReason": {key: reasons.integer(key, minimum=0, maximum=10**15) for key in reasons},
+                "files": files,
+                "split": {key: split.integer(key, minimum=0, maximum=10**15) for key in split},
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Candidate, champion, data, code and tests of a release, as one JSON document."""
+
+    content: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 that an approval binds to."""
+        return digest(self.content)
+
+    @property
+    def text(self) -> bytes:
+        """Return the bytes that are kept in S3, of which `digest` is the SHA-256."""
+        return canonical(self.content)
+
+
+def gather(release: Release, objects: Objects) -> Evidence:
+    """Collect the evidence from the record and, afresh, from the files that the jobs left.
+
+    Raises InvalidRequestError when a step hasn't run or a file is wrong, NotFoundError when a file is gone.
+    """
+    evaluation = Evaluation.parse(objects.read_json(release.place("evaluation", "evaluation.json")))
+    report = Report.parse(objects.read_json(release.place("data", "report", "report.json")))
+    artifact = objects.describe(str(release.section("modelDataUrl")))
+    gates, dev_test = release.section("gates"), release.section("devTest")
+    metrics = evaluation.to_output()
+    champion = release.champion
+    return Evidence(
+        {
+            "version": 1,
+            "candidate": {
+                "releaseId": release.release_id,
+                "model": {"url": artifact.uri, "etag": artifact.etag, "size": artifact.size},
+                "metrics": metrics["candidate"],
+            },
+            "champion": None
+            if champion is None
+            else {**champion.to_output(), "metrics": metrics["champion"]},
+            "liveVersion": release.live_version,
+            "testRows": evaluation.test_rows,
+            "championObstacle": evaluation.champion_obstacle,
+            "gates": {"passed": gates["passed"], "failures": list(gates["failures"])},
+            "data": {
+                "drop": dict(release.section("drop")),
+                "manifest": release.section("manifest"),
+                "digest": release.section("dataDigest"),
+                **report.content,
+            },
+            "code": {
+                "digest": release.section("codeDigest"),
+                "contractDigest": release.section("contractDigest"),
+                "policyDigest": release.section("policyDigest"),
+            },
+            "hyperparameters": release.section("hyperparameters"),
+            "devTest": {
+                key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")
+            },
+            "uris": dict(release.section("uris")),
+        }
+    )

@@ -1,0 +1,48 @@
+"""The production lock: one release at a time moves production. Used by take_lock and close_release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+HELD_FOR = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who may move production. The fencing token grows with every new holder."""
+
+    holder: str
+    """A release id; empty when the lock is free."""
+    execution_arn: str
+    fencing_token: int
+    expires_at: datetime
+
+    def released(self) -> Lock:
+        """Return the lock, free."""
+        return replace(self, holder="", execution_arn="")
+
+
+def taken(lock: Lock | None, holder: str, execution_arn: str, now: datetime) -> Lock:
+    """Return the lock as `holder` takes it; for who holds it already, the same one with a new expiry."""
+    token = 0 if lock is None else lock.fencing_token
+    if lock is None or lock.holder != holder:
+        token += 1
+    return Lock(holder, execution_arn, token, now + HELD_FOR)
+
+
+def is_free_for(lock: Lock | None, holder: str) -> bool:
+    """Return whether `holder` may take the lock without asking how the present holder is."""
+    return lock is None or lock.holder in ("", holder)
+
+
+def is_abandoned(lock: Lock, status: str | None, now: datetime) -> bool:
+    """Return whether the holder has lost its claim.
+
+    `status` is that of the holder's execution. One that runs keeps the lock even past the expiry: two
+    releases in production at once are worse than waiting, and its own timeout ends it. The expiry counts
+    where AWS knows no such execution.
+    """
+    if status is None:
+        return now >= lock.expires_at
+    return status != "RUNNING"

@@ -1,0 +1,145 @@
+"""A drop and its manifest.json. Used by register_drop."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from safe_deploy.domain.canonical import digest
+from safe_deploy.domain.fields import Fields, parse_json, shown
+from safe_deploy.errors import InvalidRequestError
+
+MANIFEST_LIMIT = 64 * 1024
+"""Bytes a manifest may have."""
+FILES_LIMIT = 100
+DROP_KEY = re.compile(r"drops/(?P<name>[^/]+)/manifest\.json")
+DROP_KEY_LIMIT = 700
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ +=@-]*")
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One S3 version of a manifest: what starts a release, and only one."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+    @classmethod
+    def from_event(cls, event: Any) -> Drop:
+        """Read EventBridge's `Object Created`. Raises InvalidRequestError, naming the field that is wrong."""
+        detail = Fields(event, "the event").object("detail")
+        entry = detail.object("object")
+        key = entry.text("key", maximum=DROP_KEY_LIMIT)
+        if not DROP_KEY.fullmatch(key):
+            entry.fail("key", f"must be drops/<name>/manifest.json, not {shown(key)}")
+        if "version-id" not in entry or entry.value("version-id") == "null":
+            entry.fail("version-id", "is missing: versioning must be on in the drop bucket")
+        return cls(detail.object("bucket").text("name"), key, entry.text("version-id", maximum=200))
+
+    @property
+    def identity(self) -> str:
+        """Return the sort key by which a second arrival of the same event is known."""
+        return f"{self.bucket}/{self.key}@{self.version_id}"
+
+    @property
+    def folder(self) -> str:
+        """Return the key prefix of the drop's files, ending in a slash."""
+        return self.key.rpartition("/")[0] + "/"
+
+    def to_item(self) -> dict[str, str]:
+        """Return the drop as it stands in the records."""
+        return {"bucket": self.bucket, "key": self.key, "versionId": self.version_id}
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> Drop:
+        """Read what `to_item` wrote."""
+        return cls(item["bucket"], item["key"], item["versionId"])
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the person who drops data says about it."""
+
+    files: tuple[str, ...]
+    description: str = ""
+    requested_by: str = ""
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    """Overrides of the policy's hyperparameters, not yet checked against it."""
+
+    @classmethod
+    def parse(cls, content: bytes) -> Manifest:
+        """Read manifest.json. Raises InvalidRequestError, naming the key that is wrong."""
+        if len(content) > MANIFEST_LIMIT:
+            raise InvalidRequestError(f"manifest.json has more than {MANIFEST_LIMIT // 1024} KiB")
+        given = Fields(parse_json(content, "manifest.json"), "manifest.json")
+        files = tuple(_file(given, entry) for entry in given.list("files", minimum=1, maximum=FILES_LIMIT))
+        twice = sorted({name for name in files if files.count(name) > 1})
+        if twice:
+            given.fail("files", f"names {shown(twice[0])} twice")
+        overrides: dict[str, Any] = {}
+        if "overrides" in given:
+            section = given.object("overrides")
+            if "hyperparameters" in section:
+                chosen = section.object("hyperparameters")
+                overrides = {key: _scalar(chosen, key) for key in chosen}
+            section.end()
+        manifest = cls(
+            files,
+            given.text("description", maximum=1000) if "description" in given else "",
+            given.text("requestedBy", maximum=200) if "requestedBy" in given else "",
+            overrides,
+        )
+        given.end()
+        return manifest
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the manifest as it stands in the records."""
+        return {
+            "files": list(self.files),
+            "description": self.description,
+            "requestedBy": self.requested_by,
+            "overrides": {"hyperparameters": self.hyperparameters},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """One data file of a drop, as S3 describes it."""
+
+    name: str
+    etag: str
+    size: int
+    version_id: str
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the file as it stands in the records."""
+        return {"name": self.name, "etag": self.etag, "size": self.size, "versionId": self.version_id}
+
+
+def data_digest(manifest: Manifest, files: list[DroppedFile]) -> str:
+    """Return the digest of a drop's content: the manifest and each file's name, etag and size."""
+    content = sorted([file.name, file.etag, file.size] for file in files)
+    return digest({"manifest": manifest.to_item(), "files": content})
+
+
+def drop_manifest(drop: Drop, files: tuple[str, ...]) -> list[Any]:
+    """Return SageMaker's ManifestFile for the drop's files: a prefix, then names."""
+    return [{"prefix": f"s3://{drop.bucket}/{drop.folder}"}, *files]
+
+
+def _file(given: Fields, entry: Any) -> str:
+    if not isinstance(entry, str) or len(entry) > 200 or not FILE_NAME.fullmatch(entry):
+        given.fail("files", f"must hold plain file names beside the manifest, not {shown(entry)}")
+    if not entry.endswith(ENDINGS):
+        given.fail("files", f"names {shown(entry)}; a data file ends in {', '.join(ENDINGS)}")
+    return entry
+
+
+def _scalar(chosen: Fields, key: str) -> Any:
+    value = chosen.value(key)
+    if not isinstance(value, (str, int, float)) or (isinstance(value, str) and len(value) > 1000):
+        chosen.fail(key, "must be a number, a truth value or a string of at most 1000 characters")
+    return value

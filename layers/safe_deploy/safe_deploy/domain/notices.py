@@ -1,0 +1,146 @@
+"""The words of every mail. Used by the functions that tell people something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from safe_deploy.domain.drift import Findings
+from safe_deploy.domain.release import Release, State
+
+SUBJECT_LIMIT = 100
+TEXT_LIMIT = 200_000
+LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One mail: SNS takes a subject of at most 100 printable ASCII characters."""
+
+    subject: str
+    text: str
+
+    @classmethod
+    def of(cls, subject: str, *paragraphs: str) -> Notice:
+        """Return a notice whose subject SNS will take."""
+        plain = "".join(c if " " <= c <= "~" else "?" for c in subject).strip()
+        text = "\n\n".join(paragraph.strip() for paragraph in paragraphs if paragraph.strip())
+        return cls(
+            plain if len(plain) <= SUBJECT_LIMIT else f"{plain[: SUBJECT_LIMIT - 3]}...",
+            text[:TEXT_LIMIT] + "\n",
+        )
+
+
+def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, deadline: str) -> Notice:
+    """Ask for a decision: verdict, three numbers, until when, where."""
+    release_id = evidence["candidate"]["releaseId"]
+    champion, data, dev_test = evidence["champion"], evidence["data"], evidence["devTest"]
+    against = (
+        f"and was compared with the champion {champion['releaseId']}"
+        if champion
+        else "and has no champion to beat"
+    )
+    if evidence["championObstacle"]:
+        against += f"; the two can't be compared: {evidence['championObstacle']}"
+    numbers = [
+        _headline(evidence),
+        f"Data: {data['rowsAccepted']:,} of {data['rowsRead']:,} rows used, {data['rowsRefused']:,} refused",
+        f"Dev endpoint: {dev_test['latencyMilliseconds']['p99']:g} ms for one row (99th percentile), "
+        f"{dev_test['replay']['rows']:,} captured rows replayed",
+    ]
+    return Notice.of(
+        f"{model_name}: release {release_id} asks for your decision",
+        f"Release {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
+        "\n".join(numbers),
+        f"Look at the evidence and decide, until {deadline}:\n{link}",
+        "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
+        f"Evidence: {_digest_words(evidence)}",
+    )
+
+
+def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str] = ()) -> Notice:
+    """Tell how a release ended."""
+    release_id = release.release_id
+    live = _champion_words(release)
+    subjects = {
+        State.LIVE: "is live",
+        State.REFUSED: "was refused",
+        State.FAILED: "failed",
+        State.REJECTED: "was rejected",
+        State.EXPIRED: "expired: nobody decided in time",
+        State.STALE: "is stale: production has changed since it was approved",
+        State.ROLLED_BACK: "was rolled back",
+    }
+    words = {
+        State.LIVE: f"Release {release_id} of {model_name} serves all traffic now.",
+        State.REFUSED: f"The drop of release {release_id} was refused. {live}",
+        State.FAILED: f"Release {release_id} of {model_name} failed. {live}",
+        State.REJECTED: f"Release {release_id} of {model_name} was rejected. {live}",
+        State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}",
+        State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. {live}",
+        State.ROLLED_BACK: f"Release {release_id} of {model_name} was rolled back. {live}",
+    }
+    return Notice.of(
+        f"{model_name}: release {release_id} {subjects[release.state]}",
+        words[release.state],
+        f"Reason: {reason}" if reason else "",
+        _drop_words(release),
+        "\n".join(notes),
+    )
+
+
+def no_traffic(model_name: str, release_id: str, endpoint_name: str, start: str, end: str) -> Notice:
+    """Tell that nothing was captured."""
+    return Notice.of(
+        f"{model_name}: no traffic captured",
+        f"Between {start} and {end} nothing was captured of the endpoint {endpoint_name} "
+        f"(release {release_id}), so nothing can be said about drift. Silence is not health.",
+        "If predictions were asked for in that time, look at the endpoint's data capture. "
+        "While it stays silent, you will be told once a day.",
+    )
+
+
+def drift(model_name: str, release_id: str, findings: Findings, output: str) -> Notice:
+    """Tell what has left the baseline."""
+    drifted = findings.drifted
+    lines = [f"- {entry.feature}: {entry.description}" for entry in findings.violations[:LISTED]]
+    if len(findings.violations) > LISTED:
+        lines.append(f"and {len(findings.violations) - LISTED} more")
+    headline = (
+        f"drift in {', '.join(drifted)}" if drifted else f"{len(findings.violations)} constraints violated"
+    )
+    return Notice.of(
+        f"{model_name}: {headline}",
+        f"Live traffic of release {release_id} ({findings.rows:,} rows) differs from its baseline:",
+        "\n".join(lines),
+        f"{findings.unreadable:,} captured records could not be read." if findings.unreadable else "",
+        f"The run's files: {output}",
+    )
+
+
+def _headline(evidence: Mapping[str, Any]) -> str:
+    metrics = evidence["candidate"]["metrics"]
+    champion = (evidence["champion"] or {}).get("metrics") or {}
+    parts = [
+        f"{name} {value:.4g}" + (f" (champion {champion[name]:.4g})" if name in champion else "")
+        for name, value in metrics.items()
+    ]
+    return "Metrics: " + ", ".join(parts)
+
+
+def _digest_words(evidence: Mapping[str, Any]) -> str:
+    code, data = evidence["code"]["digest"], evidence["data"]["digest"]
+    return f"code {code[:12]}, data {data[:12]}, {evidence['testRows']:,} test rows"
+
+
+def _champion_words(release: Release) -> str:
+    champion = release.champion
+    if champion is None:
+        return "Nothing was live before."
+    return f"Release {champion.release_id} goes on serving."
+
+
+def _drop_words(release: Release) -> str:
+    drop = release.drop
+    return f"Drop: s3://{drop.bucket}/{drop.key}" if drop else ""

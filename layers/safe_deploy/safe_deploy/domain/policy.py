@@ -1,0 +1,160 @@
+"""The release policy: model/policy.json, the user's file. Read by register_drop, kept in the record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from safe_deploy.domain.fields import Fields, shown
+from safe_deploy.errors import InvalidRequestError
+
+LIMITS = ("atMost", "atLeast", "atMostWorseThanChampion")
+BETTER = ("lower", "higher")
+METHODS = ("Robust", "Simple")
+PLACE = "policy.json"
+RESERVED = "sagemaker_"
+TRAINING_PROGRAM = "model/train.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One rule that a candidate's metric has to keep."""
+
+    metric: str
+    limit: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a release may, must and must not."""
+
+    hyperparameters: dict[str, Any]
+    maximum_seconds: int
+    better: dict[str, str]
+    """For each metric whether lower or higher is better."""
+    gates: tuple[Gate, ...]
+    maximum_latency: float
+    """Milliseconds that the endpoint may take for one row."""
+    replay_rows: int
+    drift_threshold: float
+    drift_method: str
+    grace_minutes: int
+    overridable: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, document: Any) -> Policy:
+        """Read policy.json. Raises InvalidRequestError, naming the key that is wrong."""
+        given = Fields(document, PLACE)
+        given.integer("version", minimum=1, maximum=1)
+        _check_data(given.object("data"))
+        training = given.object("training")
+        hyperparameters = _hyperparameters(training.object("hyperparameters"))
+        maximum_seconds = training.integer("maximumSeconds", minimum=60, maximum=28 * 24 * 3600)
+        metrics = given.object("metrics")
+        better = {name: _better(metrics.object(name)) for name in metrics}
+        if not better:
+            given.fail("metrics", "must name at least one metric")
+        gates = tuple(_gate(entry, better) for entry in given.objects("gates", minimum=1, maximum=50))
+        dev_test, monitoring = given.object("devTest"), given.object("monitoring")
+        production = given.object("production")
+        policy = cls(
+            hyperparameters,
+            maximum_seconds,
+            better,
+            gates,
+            dev_test.number("maximumLatencyMilliseconds", above=0, maximum=60_000),
+            dev_test.integer("replayRows", minimum=0, maximum=10_000),
+            monitoring.number("driftThreshold", above=0, maximum=1),
+            monitoring.choice("method", METHODS),
+            production.integer("graceMinutes", minimum=0, maximum=14 * 24 * 60),
+            tuple(_overridable(given, hyperparameters)),
+        )
+        for section in (training, dev_test, monitoring, production, given):
+            section.end()
+        return policy
+
+    def with_overrides(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters with a manifest's overrides; InvalidRequestError names a bad one."""
+        for key, value in overrides.items():
+            name = f"hyperparameters.{key}"
+            if name not in self.overridable:
+                allowed = ", ".join(self.overridable) or "nothing"
+                raise InvalidRequestError(
+                    f"manifest.json: overrides.{name} may not be overridden; policy.json allows {allowed}"
+                )
+            usual = self.hyperparameters[key]
+            if _kind(value) != _kind(usual):
+                raise InvalidRequestError(
+                    f"manifest.json: overrides.{name} must be a {_kind(usual)}, not {shown(value)}"
+                )
+        return {**self.hyperparameters, **overrides}
+
+
+def encode_hyperparameters(values: dict[str, Any], archive: str, region: str) -> dict[str, str]:
+    """Return hyperparameters as script mode wants them: JSON in strings, with the toolkit's own three."""
+    toolkit = {
+        "sagemaker_program": TRAINING_PROGRAM,
+        "sagemaker_submit_directory": archive,
+        "sagemaker_region": region,
+    }
+    return {key: json.dumps(value) for key, value in {**values, **toolkit}.items()}
+
+
+def _check_data(data: Fields) -> None:
+    data.number("maximumRefusedShare", minimum=0, below=1)
+    data.integer("minimumRows", minimum=1, maximum=10**12)
+    shares = [data.number(key, above=0, below=1) for key in ("validationShare", "testShare")]
+    if sum(shares) >= 1:
+        data.fail("testShare", "and validationShare together leave no rows to train on")
+    data.integer("goldenRows", minimum=1, maximum=200)
+    data.end()
+
+
+def _hyperparameters(section: Fields) -> dict[str, Any]:
+    for key in section:
+        value = section.value(key)
+        if key.startswith(RESERVED):
+            section.fail(key, "is one of the training toolkit's own; leave it out")
+        if not isinstance(value, (str, int, float)):
+            section.fail(key, f"must be a number, a truth value or a string, not {shown(value)}")
+        if len(json.dumps(value)) > 2500:
+            section.fail(key, "is longer than the 2500 characters that SageMaker takes")
+    found = {key: section.value(key) for key in section}
+    if len(found) > 90:
+        raise InvalidRequestError(f"{PLACE}: training.hyperparameters has more than 90 keys")
+    return found
+
+
+def _better(metric: Fields) -> str:
+    found = metric.choice("better", BETTER)
+    metric.end()
+    return found
+
+
+def _gate(entry: Fields, better: dict[str, str]) -> Gate:
+    metric = entry.choice("metric", tuple(better))
+    limits = [limit for limit in LIMITS if limit in entry]
+    if len(limits) != 1:
+        raise InvalidRequestError(f"{PLACE}: {entry.path} must have exactly one of {', '.join(LIMITS)}")
+    minimum = 0.0 if limits[0] == "atMostWorseThanChampion" else float("-inf")
+    gate = Gate(metric, limits[0], entry.number(limits[0], minimum=minimum))
+    entry.end()
+    return gate
+
+
+def _overridable(given: Fields, hyperparameters: dict[str, Any]) -> list[str]:
+    found = []
+    for name in given.list("overridable"):
+        section, _, key = name.partition(".") if isinstance(name, str) else ("", "", "")
+        if section != "hyperparameters" or key not in hyperparameters:
+            given.fail("overridable", f"names {shown(name)}, which training.hyperparameters doesn't hold")
+        found.append(name)
+    return found
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "truth value"
+    return "string" if isinstance(value, str) else "number"

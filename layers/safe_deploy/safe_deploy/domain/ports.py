@@ -1,0 +1,275 @@
+"""What the decisions need from the outside, as protocols. Implemented by gateways and, in tests, by fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.lock import Lock
+from safe_deploy.domain.manifest import Drop
+from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An S3 object, described."""
+
+    uri: str
+    etag: str
+    size: int
+    version_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A SageMaker endpoint, described."""
+
+    name: str
+    status: str
+    capture_percentage: int
+    """0 when nothing is captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a Lambda function answered to a direct invocation."""
+
+    payload: bytes
+    error: str = ""
+    """Lambda's FunctionError, empty when the function returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A CodeDeploy deployment of a Lambda function."""
+
+    deployment_id: str
+    target_version: str
+
+
+class Objects(Protocol):
+    """Files in S3, by URI. A missing one raises NotFoundError."""
+
+    def describe(self, uri: str) -> StoredObject:
+        """Return size, etag and version of an object."""
+
+    def read(self, uri: str, *, limit: int, version_id: str = "") -> bytes:
+        """Return an object's content; InvalidRequestError when it has more than `limit` bytes."""
+
+    def read_json(self, uri: str) -> Any:
+        """Return the parsed content of a JSON file that a job left."""
+
+    def write(self, uri: str, content: bytes, content_type: str) -> None:
+        """Create or replace an object."""
+
+    def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects under a prefix, in the order of their keys."""
+
+
+class Releases(Protocol):
+    """Release records, the drops and data they claim, and their audit trail."""
+
+    def register(self, release_id: str, drop: Drop, execution_arn: str, now: datetime) -> str | None:
+        """Create a record and claim its drop, both or neither; return another release that has the drop."""
+
+    def claim_data(self, digest: str, release_id: str, code_digest: str) -> tuple[str, str] | None:
+        """Claim a drop's content; return (release id, code digest) of the release that has it, if another."""
+
+    def take_data(self, digest: str, release_id: str, code_digest: str, *, previous: str) -> None:
+        """Take a claim over from `previous`. Raises ConditionFailedError when somebody else has it by now."""
+
+    def create(self, release_id: str, state: State, attributes: Mapping[str, Any], now: datetime) -> bool:
+        """Create a record outside registration; return whether there was none."""
+
+    def get(self, release_id: str) -> Release:
+        """Return a record. Raises NotFoundError."""
+
+    def find(self, release_id: str) -> Release | None:
+        """Return a record, or None."""
+
+    def update(
+        self, release_id: str, attributes: Mapping[str, Any], now: datetime, *, state: State | None = None
+    ) -> Release:
+        """Write attributes, and the state if one is given. Raises IllegalTransitionError, NotFoundError."""
+
+    def audit(
+        self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
+    ) -> bool:
+        """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
+
+
+class Approvals(Protocol):
+    """Approvals: who may decide, until when, and what was decided."""
+
+    def find(self, approval_id: str) -> Approval | None:
+        """Return an approval, or None."""
+
+    def open(self, approval: Approval, *, previous: str | None, now: datetime) -> None:
+        """Store an approval and name it in its release's record; supersede the previous one if it is pending.
+
+        Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
+        release is past asking.
+        """
+
+    def decide(self, approval: Approval, decision: Decision) -> None:
+        """Record a decision in the approval, the release and the audit trail, all or none.
+
+        Raises ConditionFailedError when the approval isn't pending any more, IllegalTransitionError when the
+        release doesn't wait.
+        """
+
+    def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:
+        """Record what became of handing the decision to the state machine."""
+
+    def withdraw(self, approval_id: str, state: ApprovalState) -> None:
+        """End a pending approval that nobody decided; one that is decided stays as it is."""
+
+
+class Locks(Protocol):
+    """The production lock."""
+
+    def read(self) -> Lock | None:
+        """Return the lock, or None when it was never taken."""
+
+    def write(self, lock: Lock, *, previous: Lock | None) -> None:
+        """Replace the lock that was read. Raises ConditionFailedError when it has changed since."""
+
+
+class Functions(Protocol):
+    """The inference Lambda."""
+
+    def live(self) -> Alias:
+        """Return what the alias points to."""
+
+    def version(self, version: str) -> LiveVersion:
+        """Return a version's release and endpoint. Raises NotFoundError."""
+
+    def invoke(self, version: str, event: Mapping[str, Any]) -> Invocation:
+        """Invoke a version with an event and wait for its answer."""
+
+
+class Predictions(Protocol):
+    """SageMaker endpoints, asked for scores."""
+
+    def invoke(self, endpoint_name: str, rows: str) -> bytes:
+        """Send CSV rows and return the CSV answer. Raises ModelAnswerError, NotFoundError, TransientError."""
+
+
+class Endpoints(Protocol):
+    """SageMaker's and its neighbours' resources behind a release. Removing what is gone returns False."""
+
+    def describe(self, name: str) -> Endpoint | None:
+        """Return an endpoint, or None."""
+
+    def remove_schedule(self, name: str) -> bool:
+        """Delete a schedule."""
+
+    def remove_scaling(self, endpoint_name: str) -> bool:
+        """Delete an endpoint's scaling policies and deregister its scalable target."""
+
+    def remove_endpoint(self, name: str) -> bool:
+        """Begin to delete an endpoint."""
+
+    def remove_config(self, name: str) -> bool:
+        """Delete an endpoint config."""
+
+    def remove_model(self, name: str) -> bool:
+        """Delete a model."""
+
+
+class Executions(Protocol):
+    """Executions of the state machine."""
+
+    def status(self, execution_arn: str) -> str | None:
+        """Return RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED ..., or None when AWS has forgotten it."""
+
+    def started(self, execution_arn: str) -> datetime:
+        """Return when an execution started. Raises NotFoundError."""
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        """Hand a task its output; return False when nothing waits for it any more."""
+
+
+class Deployments(Protocol):
+    """CodeDeploy."""
+
+    def get(self, deployment_id: str) -> Deployment:
+        """Return a deployment. Raises NotFoundError, InvalidRequestError."""
+
+    def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
+        """Tell CodeDeploy what a hook found; a second report changes nothing."""
+
+
+class Topic(Protocol):
+    """Notices to people."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Send a notice to everybody who subscribed."""
+
+
+class Keys(Protocol):
+    """Encryption of what must not be read in the table."""
+
+    def encrypt(self, secret: str, context: Mapping[str, str]) -> bytes:
+        """Return the ciphertext, bound to the context."""
+
+    def decrypt(self, ciphertext: bytes, context: Mapping[str, str]) -> str:
+        """Return the secret. Raises InvalidRequestError when the context isn't the one it was bound to."""
+
+
+class Metrics(Protocol):
+    """CloudWatch metrics."""
+
+    def put(self, dimensions: Mapping[str, str], values: Mapping[str, float], at: datetime) -> None:
+        """Write one value for each metric."""
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+
+    def seconds(self) -> float:
+        """Return a reading of a clock that never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Outside(Protocol):
+    """Everything outside that a function may use; each part is built when it is first asked for."""
+
+    @property
+    def releases(self) -> Releases: ...
+    @property
+    def approvals(self) -> Approvals: ...
+    @property
+    def locks(self) -> Locks: ...
+    @property
+    def objects(self) -> Objects: ...
+    @property
+    def functions(self) -> Functions: ...
+    @property
+    def predictions(self) -> Predictions: ...
+    @property
+    def endpoints(self) -> Endpoints: ...
+    @property
+    def executions(self) -> Executions: ...
+    @property
+    def deployments(self) -> Deployments: ...
+    @property
+    def topic(self) -> Topic: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def source(self) -> Source: ...
+    @property
+    def clock(self) -> Clock: ...

@@ -1,0 +1,154 @@
+"""A release: its record and the states it goes through. Used by every function.
+
+Registered → Evaluated → Tested → AwaitingApproval → Approved → Promoting → Live → Retired | RolledBack;
+from any state before Live also: Refused, Failed, Rejected, Expired, Stale, RolledBack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from safe_deploy.domain.manifest import Drop
+from safe_deploy.domain.names import Names
+from safe_deploy.domain.policy import Policy
+from safe_deploy.errors import InvalidRequestError
+
+
+class State(StrEnum):
+    """Where a release stands."""
+
+    REGISTERED = "Registered"
+    EVALUATED = "Evaluated"
+    TESTED = "Tested"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    APPROVED = "Approved"
+    PROMOTING = "Promoting"
+    LIVE = "Live"
+    REFUSED = "Refused"
+    FAILED = "Failed"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    STALE = "Stale"
+    ROLLED_BACK = "RolledBack"
+    RETIRED = "Retired"
+
+
+STEPS = (
+    State.REGISTERED,
+    State.EVALUATED,
+    State.TESTED,
+    State.AWAITING_APPROVAL,
+    State.APPROVED,
+    State.PROMOTING,
+)
+AFTER_LIVE = (State.ROLLED_BACK, State.RETIRED)
+
+
+def may_precede(target: State) -> tuple[State, ...]:
+    """Return the states from which `target` may follow. It follows itself: a retry changes nothing."""
+    if target in STEPS:
+        return STEPS[: STEPS.index(target) + 1]
+    if target is State.RETIRED:
+        return (State.LIVE, State.RETIRED)
+    if target is State.ROLLED_BACK:
+        return (*STEPS, State.LIVE, State.ROLLED_BACK)
+    return (*STEPS, target)
+
+
+def is_final(state: State) -> bool:
+    """Return whether the machine has finished with a release."""
+    return state not in STEPS
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The release that production serves from."""
+
+    release_id: str
+    endpoint_name: str
+    version: str
+    model_data_url: str
+
+    def to_output(self) -> dict[str, str]:
+        """Return the champion as the state machine and the record hold it."""
+        return {
+            "releaseId": self.release_id,
+            "endpointName": self.endpoint_name,
+            "version": self.version,
+            "modelDataUrl": self.model_data_url,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Champion:
+        """Read what `to_output` wrote."""
+        return cls(item["releaseId"], item["endpointName"], item["version"], item["modelDataUrl"])
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release's record: what has been written so far, by attribute name. Later sections may be absent."""
+
+    release_id: str
+    state: State
+    item: Mapping[str, Any]
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Release:
+        """Read a record."""
+        return cls(str(item["releaseId"]), State(item["state"]), item)
+
+    def section(self, name: str) -> Any:
+        """Return what an earlier step recorded. Raises InvalidRequestError when that step hasn't run."""
+        if self.item.get(name) is None:
+            raise InvalidRequestError(
+                f"release {self.release_id} has no {name} on record: an earlier step hasn't run"
+            )
+        return self.item[name]
+
+    @property
+    def drop(self) -> Drop | None:
+        """Return what started the release."""
+        return Drop.from_item(self.item["drop"]) if self.item.get("drop") else None
+
+    @property
+    def execution_arn(self) -> str:
+        """Return the execution that runs the release."""
+        return str(self.item.get("executionArn", ""))
+
+    @property
+    def is_registered(self) -> bool:
+        """Return whether registration has come to its end."""
+        return self.item.get("registeredAt") is not None
+
+    @property
+    def base(self) -> str:
+        """Return what the names of the release's resources begin with."""
+        return str(self.section("names")["base"])
+
+    @property
+    def names(self) -> Names:
+        """Return the names of the release's resources."""
+        return Names(self.base)
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy that the release was registered under."""
+        return Policy.parse(self.section("policy"))
+
+    @property
+    def champion(self) -> Champion | None:
+        """Return the champion as it was when the release was registered."""
+        given = self.item.get("champion")
+        return Champion.from_item(given) if given else None
+
+    @property
+    def live_version(self) -> str:
+        """Return the version that the alias pointed to when the release was registered."""
+        return str(self.section("liveVersion"))
+
+    def place(self, name: str, *rest: str) -> str:
+        """Return an S3 URI under one of the release's places."""
+        return "/".join([str(self.section("uris")[name]), *rest])

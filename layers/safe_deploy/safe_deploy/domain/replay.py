@@ -1,0 +1,55 @@
+"""Compare a candidate with the champion on rows that the champion served. Used by test_endpoint."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from safe_deploy.domain.capture import CapturedCall
+
+
+@dataclass(slots=True)
+class Replay:
+    """Captured rows of a bounded number, and the scores that the champion gave them."""
+
+    columns: int
+    """How many values a row has under the candidate's contract."""
+    limit: int
+    rows: list[tuple[float, ...]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    left_out: int = 0
+    """Rows of another shape: the champion's contract was a different one."""
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether enough rows were collected."""
+        return len(self.rows) >= self.limit
+
+    def add(self, calls: Iterable[CapturedCall]) -> None:
+        """Take rows until the limit is reached."""
+        for call in calls:
+            for row, score in zip(call.rows, call.scores, strict=True):
+                if self.is_full:
+                    return
+                if len(row) != self.columns:
+                    self.left_out += 1
+                    continue
+                self.rows.append(row)
+                self.scores.append(score)
+
+    def compare(self, candidate: Sequence[float]) -> dict[str, Any]:
+        """Return how far the candidate's scores of these rows are from the champion's, for a person."""
+        found: dict[str, Any] = {"rows": len(self.rows), "leftOut": self.left_out}
+        if self.rows:
+            distances = [abs(new - old) for new, old in zip(candidate, self.scores, strict=True)]
+            found["championMean"] = _short(statistics.fmean(self.scores))
+            found["candidateMean"] = _short(statistics.fmean(candidate))
+            found["meanDistance"] = _short(statistics.fmean(distances))
+            found["largestDistance"] = _short(max(distances))
+        return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

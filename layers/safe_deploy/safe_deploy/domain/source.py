@@ -1,0 +1,35 @@
+"""The code that a release runs: its digest and its archive. Used by register_drop."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Mapping
+
+Source = Mapping[str, bytes]
+"""Files by their path under the code channel, such as model/train.py."""
+
+
+def code_digest(source: Source) -> str:
+    """Return one digest over the names and contents of all files."""
+    found = hashlib.sha256()
+    for name in sorted(source):
+        content = hashlib.sha256(source[name]).hexdigest()
+        found.update(f"{content}  {name}\n".encode())
+    return found.hexdigest()
+
+
+def archive(source: Source) -> bytes:
+    """Return sourcedir.tar.gz: the same bytes for the same files, whenever and wherever it is made."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for name in sorted(source):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(source[name])
+            tar.addfile(entry, io.BytesIO(source[name]))
+    return packed.getvalue()

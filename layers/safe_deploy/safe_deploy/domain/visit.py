@@ -1,0 +1,130 @@
+"""A visit to the approval page: API Gateway's event, strictly read. Used by the two page functions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from safe_deploy.domain.approval import Link
+from safe_deploy.errors import InvalidRequestError
+
+BODY_LIMIT = 16 * 1024
+FORM_TYPE = "application/x-www-form-urlencoded"
+FIELDS = ("key", "formToken", "decision", "modelName", "decidedBy", "reason")
+CHOICES = ("approve", "reject")
+NAME_LIMIT = 100
+REASON_LIMIT = 1000
+
+
+class WrongFormError(InvalidRequestError):
+    """The form is as it should be, and something a person typed isn't. The text is for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One HTTP request for an approval."""
+
+    approval_id: str
+    headers: Mapping[str, str]
+    """Names in lower case, as API Gateway hands them over."""
+    query: Mapping[str, str]
+    body: bytes
+    source_ip: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Visit:
+        """Read an event of HTTP API's payload format 2.0. Raises InvalidRequestError for a body too long."""
+        body = event.get("body") or ""
+        if len(body) > 2 * BODY_LIMIT:
+            raise InvalidRequestError("the form is too long")
+        try:
+            content = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        except (binascii.Error, ValueError) as error:
+            raise InvalidRequestError("the form can't be read") from error
+        if len(content) > BODY_LIMIT:
+            raise InvalidRequestError("the form is too long")
+        http = (event.get("requestContext") or {}).get("http") or {}
+        return cls(
+            str((event.get("pathParameters") or {}).get("id", "")),
+            {name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            event.get("queryStringParameters") or {},
+            content,
+            str(http.get("sourceIp", "")),
+        )
+
+    @property
+    def link(self) -> Link:
+        """Return the link that was opened."""
+        return Link(self.approval_id, self.query.get("key", ""))
+
+    def check_origin(self, site: str) -> None:
+        """Raise InvalidRequestError when a browser says that the form was sent from elsewhere.
+
+        A page under `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with its own forms;
+        then Sec-Fetch-Site, which no page can forge, tells the two apart.
+        """
+        origin, fetched_from = self.headers.get("origin"), self.headers.get("sec-fetch-site", "same-origin")
+        here = "{0.scheme}://{0.netloc}".format(urlsplit(site)).lower()
+        own = origin is None or origin.lower() == here or origin == "null"
+        if not own or fetched_from not in ("same-origin", "none"):
+            raise InvalidRequestError("the form was sent from another site")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionForm:
+    """What was typed and pressed."""
+
+    link: Link
+    form_token: str
+    choice: str
+    model_name: str
+    decided_by: str
+    reason: str
+
+    @classmethod
+    def parse(cls, visit: Visit) -> DecisionForm:
+        """Read the form. Raises InvalidRequestError unless it has each field of ours once, and no other."""
+        content_type = visit.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != FORM_TYPE:
+            raise InvalidRequestError(f"the form must be sent as {FORM_TYPE}")
+        try:
+            pairs = parse_qsl(
+                visit.body.decode("ascii"),
+                keep_blank_values=True,
+                strict_parsing=True,
+                errors="strict",
+                max_num_fields=len(FIELDS),
+            )
+        except ValueError as error:
+            raise InvalidRequestError("the form can't be read") from error
+        given = dict(pairs)
+        if len(given) != len(pairs) or given.keys() - set(FIELDS):
+            raise InvalidRequestError("the form has a field twice, or one that isn't ours")
+        return cls(
+            Link(visit.approval_id, given.get("key", "")),
+            given.get("formToken", ""),
+            given.get("decision", ""),
+            given.get("modelName", "").strip(),
+            given.get("decidedBy", "").strip(),
+            given.get("reason", "").replace("\r\n", "\n").strip(),
+        )
+
+    def check(self, model_name: str) -> None:
+        """Raise WrongFormError about what a person has to correct."""
+        if self.choice not in CHOICES:
+            raise WrongFormError("Press Approve or Reject.")
+        if self.model_name != model_name:
+            raise WrongFormError(f"Type the model's name, {model_name}, to show that you mean this model.")
+        if not self.decided_by or len(self.decided_by) > NAME_LIMIT or not self.decided_by.isprintable():
+            raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most.")
+        if self.choice == "reject" and not self.reason:
+            raise WrongFormError("Give a reason: whoever trained the model will want to know it.")
+        if (
+            len(self.reason) > REASON_LIMIT
+            or not self.reason.replace("\n", " ").replace("\t", " ").isprintable()
+        ):
+            raise WrongFormError(f"Give the reason in plain text, {REASON_LIMIT} characters at most.")

@@ -1,0 +1,114 @@
+"""boto3 clients, built on first use, and the one place where AWS's error codes become our errors.
+
+Used by every gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from safe_deploy.errors import (
+    AccessDeniedError,
+    ConditionFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    SafeDeployError,
+    TransientError,
+)
+
+CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=20,
+    retries={"mode": "standard", "max_attempts": 4},
+)
+
+NOT_FOUND = (
+    "404",
+    "DeploymentDoesNotExistException",
+    "ExecutionDoesNotExist",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchVersion",
+    "NotFound",
+    "NotFoundException",
+    "ObjectNotFoundException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "RevisionDoesNotExistException",
+)
+DENIED = (
+    "403",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "KMSAccessDeniedException",
+)
+BUSY = (
+    "ConcurrentUpdateException",
+    "ConflictException",
+    "ModelNotReadyException",
+    "RequestTimeout",
+    "ResourceConflictException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "503",
+)
+CONDITION = ("ConditionalCheckFailedException",)
+MISSING_WORDS = ("could not find", "does not exist")
+
+
+@cache
+def client(service: str) -> Any:
+    """Return the service's client for this process, with time-outs and standard retries."""
+    return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_message(error: ClientError) -> str:
+    """Return what AWS says about an error."""
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def translated(error: ClientError, doing: str) -> SafeDeployError:
+    """Return our error for AWS's; SageMaker says of missing things only in words that they are missing."""
+    code, message = error_code(error), error_message(error)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    text = f"{doing}: {code}: {message}"
+    kind: type[SafeDeployError] = InvalidRequestError
+    missing = code == "ValidationException" and any(words in message.lower() for words in MISSING_WORDS)
+    if code in NOT_FOUND or missing:
+        kind = NotFoundError
+    elif code in DENIED:
+        kind = AccessDeniedError
+    elif code in CONDITION:
+        kind = ConditionFailedError
+    elif code in BUSY or "hrottl" in code or "TooManyRequests" in code or status >= 500:
+        kind = TransientError
+    return kind(text)
+
+
+@contextmanager
+def translating(doing: str) -> Iterator[None]:
+    """Turn botocore's exceptions into ours; `doing` says what was being done, without secrets."""
+    try:
+        yield
+    except ClientError as error:
+        raise translated(error, doing) from error
+    except HTTPClientError as error:
+        raise TransientError(f"{doing}: {type(error).__name__}") from error
+    except BotoCoreError as error:
+        raise InvalidRequestError(f"{doing}: {type(error).__name__}: {error}") from error

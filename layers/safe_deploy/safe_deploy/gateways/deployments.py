@@ -1,0 +1,51 @@
+"""AWS CodeDeploy: what a deployment shifts traffic to, and a hook's verdict. Used by the two hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from safe_deploy.domain.deployment import Target
+from safe_deploy.domain.ports import Deployment
+from safe_deploy.gateways.clients import client, error_code, translating
+
+ALREADY_TOLD = ("LifecycleEventAlreadyCompletedException",)
+
+
+class CodeDeployDeployments:
+    """CodeDeploy's deployments of the inference function."""
+
+    def get(self, deployment_id: str) -> Deployment:
+        """Return a deployment. Raises NotFoundError, InvalidRequestError."""
+        with translating(f"read the deployment {deployment_id}"):
+            found = client("codedeploy").get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        target = Target.parse(self._app_spec(found))
+        return Deployment(deployment_id, target.version)
+
+    def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
+        """Tell CodeDeploy what a hook found; a second report changes nothing."""
+        with translating(f"report to the deployment {deployment_id}"):
+            try:
+                client("codedeploy").put_lifecycle_event_hook_execution_status(
+                    deploymentId=deployment_id,
+                    lifecycleEventHookExecutionId=hook_execution_id,
+                    status="Succeeded" if succeeded else "Failed",
+                )
+            except ClientError as error:
+                if error_code(error) not in ALREADY_TOLD:
+                    raise
+
+    @staticmethod
+    def _app_spec(found: dict[str, Any]) -> str:
+        """Return the deployment's AppSpec: GetDeployment itself only gives the digest of its content."""
+        revision = found["revision"]
+        kind = {"AppSpecContent": "appSpecContent", "String": "string"}[revision["revisionType"]]
+        if revision[kind].get("content"):
+            return str(revision[kind]["content"])
+        asked = {"revisionType": revision["revisionType"], kind: {"sha256": revision[kind]["sha256"]}}
+        with translating("read the deployment's AppSpec"):
+            whole = client("codedeploy").get_application_revision(
+                applicationName=found["applicationName"], revision=asked
+            )
+        return str(whole["revision"][kind]["content"])

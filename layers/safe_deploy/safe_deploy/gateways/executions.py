@@ -1,0 +1,50 @@
+"""AWS Step Functions: how an execution is, and the answer to a task that waits.
+
+Used by the lock, monitoring and approval functions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from safe_deploy.errors import NotFoundError
+from safe_deploy.gateways.clients import client, error_code, translating
+
+NOBODY_WAITS = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
+
+
+class StepFunctionsExecutions:
+    """Executions of the state machines."""
+
+    def status(self, execution_arn: str) -> str | None:
+        """Return RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED ..., or None when AWS has forgotten it."""
+        try:
+            return str(self._describe(execution_arn)["status"])
+        except NotFoundError:
+            return None
+
+    def started(self, execution_arn: str) -> datetime:
+        """Return when an execution started. Raises NotFoundError."""
+        started: datetime = self._describe(execution_arn)["startDate"]
+        return started.astimezone(UTC)
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        """Hand a task its output; return False when nothing waits for it any more."""
+        with translating("answer the task that waits for an approval"):
+            try:
+                client("stepfunctions").send_task_success(taskToken=task_token, output=json.dumps(output))
+            except ClientError as error:
+                if error_code(error) in NOBODY_WAITS:
+                    return False
+                raise
+        return True
+
+    @staticmethod
+    def _describe(execution_arn: str) -> Any:
+        with translating(f"describe {execution_arn}"):
+            return client("stepfunctions").describe_execution(executionArn=execution_arn)

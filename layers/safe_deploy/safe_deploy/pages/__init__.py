@@ -1,0 +1,1 @@
+"""The HTML that an approver sees. Used by show_approval and decide_approval."""
