@@ -1,4 +1,4 @@
-"""The shipped state machines, rendered as CloudFormation would, and what a release's tasks answer when all is well."""
+"""The shipped state machines as CloudFormation renders them, and the answers of a release that goes well."""
 
 from __future__ import annotations
 

@@ -24,16 +24,17 @@ PLAN = {
 }
 
 
-def monitor(given: dict[str, Any] | None = None, **answers: Any) -> Outcome:
-    """Run the monitor machine; `answers` replace those of a run that finds one drifted feature."""
-    well = {
+def monitor(**answers: Any) -> Outcome:
+    """Run the monitor machine; `answers` replace those of a run that finds one drifted feature; `given` is its input."""
+    given = answers.pop("given", {})
+    well: dict[str, Any] = {
         "Plan Monitoring": payload(PLAN),
         "Analyze Capture": {"ProcessingJobStatus": "Completed"},
         "Report Drift": payload({"violations": 1, "drifted": ["congestion_surcharge"]}),
         "Tell of Failure": {"MessageId": "m"},
     }
     tasks = well | {name.replace("_", " "): answer for name, answer in answers.items()}
-    return run(definition("monitor"), {} if given is None else given, tasks)
+    return run(definition("monitor"), given, tasks)
 
 
 def test_drift_is_reported() -> None:
@@ -44,7 +45,7 @@ def test_drift_is_reported() -> None:
 
 
 def test_the_window_and_release_asked_for_are_passed_on() -> None:
-    outcome = monitor({"releaseId": RELEASE, "start": "2026-11-22T10:00:00Z"})
+    outcome = monitor(given={"releaseId": RELEASE, "start": "2026-11-22T10:00:00Z"})
     asked = outcome.requests["Plan Monitoring"][0]["Payload"]
     assert (asked["releaseId"], asked["start"], asked["end"]) == (RELEASE, "2026-11-22T10:00:00Z", None)
 

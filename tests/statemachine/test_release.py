@@ -1,4 +1,4 @@
-"""Every way through the shipped release machine: live, refused, each failure, and what is told and cleaned up."""
+"""Every way through the shipped release machine: live, refused, each failure, what is told and cleaned up."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ AFTER_LIVE = {"Start Monitoring", "Announce Release", "Retire Predecessor"}
 WAY_OUT = {"Clean Up", "Record Outcome", "Tell Without Record", "Confirm Rollback", "Reject Model"}
 
 
-def release(champion: bool = True, **answers: Any) -> Outcome:
-    """Run the release machine; `answers` replace those of a good release, states named with underscores."""
+def release(**answers: Any) -> Outcome:
+    """Run the release machine; `answers` replace those of a good release, states named with underscores.
+
+    `champion=False` makes it the first release.
+    """
+    champion = bool(answers.pop("champion", True))
     tasks = all_well(champion) | {name.replace("_", " "): answer for name, answer in answers.items()}
     return run(definition("release"), EVENT, tasks)
 
@@ -322,11 +326,12 @@ def test_every_request_satisfies_the_services_own_model() -> None:
         if service == "lambda" and operation == "Invoke":
             continue
         model = session.get_service_model(SERVICES[service]).operation_model(operation)
+        shape: Any = model.input_shape
         for request in requests:
-            shaped = lower_camel(request, model.input_shape) if service == "codedeploy" else request
-            report = ParamValidator().validate(shaped, model.input_shape)
+            shaped = lower_camel(request, shape) if service == "codedeploy" else request
+            report = ParamValidator().validate(shaped, shape)
             assert not report.has_errors(), f"{state}: {report.generate_report()}"
-            unknown = set(shaped) - set(model.input_shape.members)
+            unknown = set(shaped) - set(shape.members)
             assert not unknown, f"{state}: unknown members {unknown}"
             checked.add(state)
     to_check = {n for n, s in (TASKS | BRANCHES).items() if ":lambda:invoke" not in s["Resource"]}
