@@ -187,6 +187,15 @@ def test_a_stale_connection_is_replaced_at_once(world: Callable[..., World], err
     assert here.pauses == []
 
 
+def test_a_time_out_is_an_attempt_on_an_old_connection_too(world: Callable[..., World]) -> None:
+    here = world(OK, TimeoutError(), OK)
+    model = here.endpoint()
+    model.invoke(b"1", seconds=20)
+    assert model.invoke(b"1", seconds=20) == b"1.5\n"
+    assert model.attempts == 2
+    assert here.pauses == [0.5]
+
+
 def test_a_new_connection_that_breaks_is_an_attempt(world: Callable[..., World]) -> None:
     here = world(ConnectionResetError(), OK)
     model = here.endpoint()
