@@ -22,7 +22,7 @@ CONTRACT = Path(__file__).resolve().parent / "contract.json"
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the hyperparameters; an unknown one is an error, so that a typo can't pass unseen."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--num_round", type=int, default=60)
     parser.add_argument("--max_depth", type=int, default=4)
     parser.add_argument("--eta", type=float, default=0.1)

@@ -1,4 +1,4 @@
-"""A stream that counts the lines passing through, to see rows that a stray quote swallows. Used by reading.py."""
+"""A stream that counts the lines passing through, to see rows that a quote swallows. Used by reading.py."""
 
 from __future__ import annotations
 

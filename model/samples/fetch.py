@@ -1,6 +1,6 @@
 """Download whole months of taxi trips and lay them out as a drop. Called by `make data`; needs the network.
 
-    python model/samples/fetch.py --months 2018-01 2018-02 --output drops/taxi-2018
+    python model/samples/fetch.py 2018-01 2018-02 --output data/taxi-2018
 
 A month is 7 to 9 million trips and about 120 MB.
 """
@@ -77,8 +77,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--months", nargs="+", type=month_name, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="the drop's folder")
+    parser.add_argument(
+        "months", nargs="*", type=month_name, default=["2018-01"], help="2018-01 if none is given"
+    )
+    parser.add_argument("--output", type=Path, default=Path("data"), help="the drop's folder")
     given = parser.parse_args(argv)
     given.output.mkdir(parents=True, exist_ok=True)
     files = []

@@ -98,7 +98,7 @@ def test_a_type_that_makes_no_sense_is_wrong_in_every_row(column: pa.Array, kind
 
 
 def test_parquet_types_are_understood() -> None:
-    moment = datetime(2018, 1, 11, 18, 24, 44)
+    moment = datetime(2018, 1, 11, 18, 24, 44)  # noqa: DTZ001
     assert parse(pa.array([moment], pa.timestamp("ns")), "datetime").values[0] == np.datetime64(moment, "us")
     assert parse(pa.array([moment.date()]), "datetime").values[0] == np.datetime64("2018-01-11", "us")
     assert parse(pa.array(["a", None]).dictionary_encode(), "string").blank.tolist() == [False, True]

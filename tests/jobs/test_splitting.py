@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import Prepare, table, trip
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.parsing import parse
 from jobs.preparation.splitting import TEST, TRAIN, VALIDATION, assign, row_hashes
-
+from tests.jobs.drops import Prepare, table, trip
 
 FROZEN = [8930780131517785732, 3818396174991319797, 9495712045037011424]
 
@@ -74,7 +73,7 @@ def test_shares_are_kept() -> None:
 
 
 def test_the_split_is_the_same_whatever_the_drop_looks_like(prepare: Prepare) -> None:
-    # GIVEN 600 rows, WHEN they come shuffled, in two gzip files, with other columns in another order, or as Parquet
+    # GIVEN 600 rows WHEN they come shuffled, in two files, with other columns in other orders, or as Parquet
     lines = [trip(i, congestion_surcharge=("", "2.5")[i % 2]) for i in range(600)]
     plain = prepare({"a.csv": table(lines)})
     frame = pd.read_csv(io.BytesIO(table(lines)), dtype=str, keep_default_na=False)
