@@ -1,0 +1,1 @@
+"""Lambda: functions, versions, aliases, layers, and real processes that run them."""
