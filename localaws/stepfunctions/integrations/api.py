@@ -12,6 +12,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from localaws.stepfunctions.failures import RUNTIME, Failure
+from localaws.stepfunctions.history import to_json
 from localaws.stepfunctions.integrations import shapes
 from localaws.stepfunctions.integrations.naming import Naming
 from localaws.stepfunctions.templates import Template
@@ -70,8 +71,6 @@ class Api:
         if not isinstance(value, dict):
             return value
         return {
-            name: shapes.to_json(part)
-            if name in self.any_json and not isinstance(part, str)
-            else self._texts(part)
+            name: to_json(part) if name in self.any_json and not isinstance(part, str) else self._texts(part)
             for name, part in value.items()
         }

@@ -1,8 +1,8 @@
 """How a service's errors are called in a state machine. Used by `api`.
 
 AWS SDK integrations speak as AWS's SDK for Java 2 does, the optimized ones as its SDK for Java 1: every name
-ends in `Exception`, an error that the API's model doesn't list has the service's general name, and the cause ends
-with where it came from.
+ends in `Exception`, an error that the API's model doesn't list has the service's general name, and the cause
+ends with where it came from.
 """
 
 from __future__ import annotations

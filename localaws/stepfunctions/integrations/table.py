@@ -157,7 +157,9 @@ def _nested() -> Job:
 
 def _parsed(described: dict[str, Any]) -> dict[str, Any]:
     """A child execution with its input and output as JSON, which is what `sync:2` adds to `sync`."""
-    texts = {name: json.loads(described[name]) for name in ("Input", "Output") if name in described}
+    texts: dict[str, Any] = {
+        name: json.loads(described[name]) for name in ("Input", "Output") if name in described
+    }
     return {**described, **texts}
 
 
