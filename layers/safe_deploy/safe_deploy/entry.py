@@ -1,4 +1,4 @@
-"""How an exception leaves a function that Step Functions calls. Wraps the handlers of the state machines' tasks."""
+"""How an exception leaves a function that Step Functions calls. Wraps the handlers of tasks."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 SafeDeployError
 ├── InvalidRequestError        the caller's mistake, never retried
 │   ├── ConfigurationError     a function lacks a setting
-│   └── NotFoundError          what the request names doesn't exist
+│   ├── NotFoundError          what the request names doesn't exist
+│   └── TooLargeError          a file is larger than it may be
 ├── TransientError             AWS was busy or away; the same call may succeed later
 └── RefusedError               a rule said no
     ├── AccessDeniedError      the function's role isn't allowed to do it
@@ -32,6 +33,10 @@ class ConfigurationError(InvalidRequestError):
 
 class NotFoundError(InvalidRequestError):
     """What the request names doesn't exist."""
+
+
+class TooLargeError(InvalidRequestError):
+    """A file is larger than it may be."""
 
 
 class TransientError(SafeDeployError):

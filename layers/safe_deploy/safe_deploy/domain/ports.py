@@ -59,7 +59,7 @@ class Objects(Protocol):
         """Return size, etag and version of an object."""
 
     def read(self, uri: str, *, limit: int, version_id: str = "") -> bytes:
-        """Return an object's content; InvalidRequestError when it has more than `limit` bytes."""
+        """Return an object's content; TooLargeError when it has more than `limit` bytes."""
 
     def read_json(self, uri: str) -> Any:
         """Return the parsed content of a JSON file that a job left."""

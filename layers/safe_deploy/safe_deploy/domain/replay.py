@@ -5,9 +5,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from safe_deploy.domain.capture import CapturedCall
+from safe_deploy.domain.capture import CapturedCall, hour_prefixes, parse_line
+from safe_deploy.domain.ports import Objects
+from safe_deploy.errors import InvalidRequestError
+
+LOOK_BACK = timedelta(hours=24)
+FILES_READ = 200
+FILE_LIMIT = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -38,6 +45,20 @@ class Replay:
                     continue
                 self.rows.append(row)
                 self.scores.append(score)
+
+    def collect(self, objects: Objects, bucket: str, endpoint_name: str, now: datetime) -> None:
+        """Take rows from the newest capture files of an endpoint, until full or the bounds are reached."""
+        read = 0
+        for prefix in reversed(list(hour_prefixes(endpoint_name, now - LOOK_BACK, now))):
+            for found in reversed(list(objects.list(bucket, prefix))):
+                if self.is_full or read == FILES_READ:
+                    return
+                read += 1
+                try:
+                    lines = objects.read(found.uri, limit=FILE_LIMIT).splitlines()
+                except InvalidRequestError:
+                    continue
+                self.add(call for line in lines if (call := parse_line(line)) is not None)
 
     def compare(self, candidate: Sequence[float]) -> dict[str, Any]:
         """Return how far the candidate's scores of these rows are from the champion's, for a person."""

@@ -20,6 +20,10 @@ NAME_LIMIT = 100
 REASON_LIMIT = 1000
 
 
+class BadVisitError(InvalidRequestError):
+    """No page of ours sends such a request."""
+
+
 class WrongFormError(InvalidRequestError):
     """The form is as it should be, and something a person typed isn't. The text is for them."""
 
@@ -37,16 +41,16 @@ class Visit:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Visit:
-        """Read an event of HTTP API's payload format 2.0. Raises InvalidRequestError for a body too long."""
+        """Read an event of HTTP API's payload format 2.0. Raises BadVisitError for a body too long."""
         body = event.get("body") or ""
         if len(body) > 2 * BODY_LIMIT:
-            raise InvalidRequestError("the form is too long")
+            raise BadVisitError("the form is too long")
         try:
             content = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         except (binascii.Error, ValueError) as error:
-            raise InvalidRequestError("the form can't be read") from error
+            raise BadVisitError("the form can't be read") from error
         if len(content) > BODY_LIMIT:
-            raise InvalidRequestError("the form is too long")
+            raise BadVisitError("the form is too long")
         http = (event.get("requestContext") or {}).get("http") or {}
         return cls(
             str((event.get("pathParameters") or {}).get("id", "")),
@@ -62,7 +66,7 @@ class Visit:
         return Link(self.approval_id, self.query.get("key", ""))
 
     def check_origin(self, site: str) -> None:
-        """Raise InvalidRequestError when a browser says that the form was sent from elsewhere.
+        """Raise BadVisitError when a browser says that the form was sent from elsewhere.
 
         A page under `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with its own forms;
         then Sec-Fetch-Site, which no page can forge, tells the two apart.
@@ -71,7 +75,7 @@ class Visit:
         here = "{0.scheme}://{0.netloc}".format(urlsplit(site)).lower()
         own = origin is None or origin.lower() == here or origin == "null"
         if not own or fetched_from not in ("same-origin", "none"):
-            raise InvalidRequestError("the form was sent from another site")
+            raise BadVisitError("the form was sent from another site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,10 @@ class DecisionForm:
 
     @classmethod
     def parse(cls, visit: Visit) -> DecisionForm:
-        """Read the form. Raises InvalidRequestError unless it has each field of ours once, and no other."""
+        """Read the form. Raises BadVisitError unless it has each field of ours once, and no other."""
         content_type = visit.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != FORM_TYPE:
-            raise InvalidRequestError(f"the form must be sent as {FORM_TYPE}")
+            raise BadVisitError(f"the form must be sent as {FORM_TYPE}")
         try:
             pairs = parse_qsl(
                 visit.body.decode("ascii"),
@@ -100,10 +104,10 @@ class DecisionForm:
                 max_num_fields=len(FIELDS),
             )
         except ValueError as error:
-            raise InvalidRequestError("the form can't be read") from error
+            raise BadVisitError("the form can't be read") from error
         given = dict(pairs)
         if len(given) != len(pairs) or given.keys() - set(FIELDS):
-            raise InvalidRequestError("the form has a field twice, or one that isn't ours")
+            raise BadVisitError("the form has a field twice, or one that isn't ours")
         return cls(
             Link(visit.approval_id, given.get("key", "")),
             given.get("formToken", ""),

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.names import split_uri
 from safe_deploy.domain.ports import StoredObject
-from safe_deploy.errors import InvalidRequestError, NotFoundError
+from safe_deploy.errors import NotFoundError, TooLargeError
 from safe_deploy.gateways.clients import client, translated, translating
 
 JSON_LIMIT = 8 * 1024 * 1024
@@ -32,7 +32,7 @@ class S3Objects:
         )
 
     def read(self, uri: str, *, limit: int, version_id: str = "") -> bytes:
-        """Return an object's content. Raises NotFoundError, InvalidRequestError if over `limit` bytes."""
+        """Return an object's content. Raises NotFoundError, TooLargeError for more than `limit` bytes."""
         bucket, key = split_uri(uri)
         version = {"VersionId": version_id} if version_id else {}
         try:
@@ -43,7 +43,7 @@ class S3Objects:
         except NotFoundError:
             raise NotFoundError(f"{uri} doesn't exist") from None
         if len(content) > limit:
-            raise InvalidRequestError(f"{uri} has more than {limit:,} bytes")
+            raise TooLargeError(f"{uri} has more than {limit:,} bytes")
         return content
 
     def read_json(self, uri: str) -> Any:

@@ -1,0 +1,126 @@
+"""Ask a person for a decision: gather the evidence, keep the task token encrypted, mail a link.
+
+Called by the state `Ask for Approval`, which then waits. A retried call supersedes the earlier link.
+Neither the event nor the link is ever logged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from safe_deploy import config, observability
+from safe_deploy.domain import notices
+from safe_deploy.domain.approval import Approval, Link, encryption_context, hash_of
+from safe_deploy.domain.evidence import Evidence, gather
+from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import Release
+from safe_deploy.entry import task
+from safe_deploy.errors import ConditionFailedError, RefusedError
+from safe_deploy.wiring import aws
+
+LONGEST_SECONDS = 365 * 24 * 3600
+
+logger = observability.logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the state machine sends."""
+
+    release_id: str
+    task_token: str
+    expires_in: timedelta
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> Request:
+        """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
+        given = Fields(event, "the request")
+        return cls(
+            check_release_id(given.value("releaseId")),
+            given.text("taskToken", maximum=4000),
+            timedelta(seconds=given.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS)),
+        )
+
+
+@logger.inject_lambda_context
+@task
+def handler(
+    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
+) -> dict[str, Any]:
+    """Return {}: the answer comes from a person, by decide_approval."""
+    outside = outside or aws()
+    request = Request.from_event(event)
+    release = outside.releases.get(request.release_id)
+    previous = release.item.get("approvalId")
+    if previous and _is_answered(previous, request, outside):
+        return {}
+    evidence = gather(release, outside.objects)
+    if not evidence.content["gates"]["passed"] or not evidence.content["devTest"]["passed"]:
+        raise RefusedError(
+            f"release {release.release_id} has failed a gate or a test; nobody is asked about it"
+        )
+    outside.objects.write(evidence_uri(release), evidence.text, "application/json")
+    try:
+        link, approval = open_approval(request, release, evidence, previous, outside)
+    except ConditionFailedError:
+        return {}
+    notice = notices.approval_request(
+        config.model_name(),
+        evidence.content,
+        link.url(config.setting("APPROVAL_URL")),
+        iso(approval.deadline),
+    )
+    outside.topic.publish(notice.subject, notice.text)
+    outside.releases.audit(
+        release.release_id,
+        "Asked for approval",
+        "ask_for_approval",
+        {
+            "approvalId": approval.approval_id,
+            "evidenceDigest": evidence.digest,
+            "until": iso(approval.deadline),
+        },
+        outside.clock.now(),
+    )
+    logger.info("asked for approval", extra={"release": release.release_id, "digest": evidence.digest})
+    return {}
+
+
+def evidence_uri(release: Release) -> str:
+    """Return where the evidence is kept for the approval page: beside the release's other files."""
+    return release.place("data").removesuffix("data") + "evidence.json"
+
+
+def _is_answered(previous: str, request: Request, outside: Outside) -> bool:
+    """Return whether a person was faster than this retried call."""
+    approval = outside.approvals.find(previous)
+    return (
+        approval is not None
+        and approval.decided is not None
+        and approval.task_token_hash == hash_of(request.task_token)
+    )
+
+
+def open_approval(
+    request: Request, release: Release, evidence: Evidence, previous: str | None, outside: Outside
+) -> tuple[Link, Approval]:
+    """Store a new approval; only the link returned here holds its secret."""
+    link, now = Link.create(), outside.clock.now()
+    context = encryption_context(config.model_name(), release.release_id, link.approval_id)
+    approval = Approval(
+        link.approval_id,
+        release.release_id,
+        hash_of(link.secret),
+        hash_of(request.task_token),
+        outside.keys.encrypt(request.task_token, context),
+        evidence.digest,
+        now + request.expires_in,
+    )
+    outside.approvals.open(approval, previous=previous, now=now)
+    return link, approval

@@ -1,0 +1,49 @@
+"""Decide whether the candidate's metrics keep the policy's gates. Called by the state `Check Gates`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from safe_deploy import observability
+from safe_deploy.domain.evidence import Report
+from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.gates import Evaluation, judge
+from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import State
+from safe_deploy.entry import task
+from safe_deploy.wiring import aws
+
+logger = observability.logger()
+
+
+@logger.inject_lambda_context
+@task
+def handler(
+    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
+) -> dict[str, Any]:
+    """Return {"passed", "failures", "metrics": {"candidate", "champion"}, "notes"}."""
+    outside = outside or aws()
+    release = outside.releases.get(check_release_id(Fields(event, "the request").value("releaseId")))
+    evaluation = Evaluation.parse(outside.objects.read_json(release.place("evaluation", "evaluation.json")))
+    report = Report.parse(outside.objects.read_json(release.place("data", "report", "report.json")))
+    verdict = judge(evaluation, release.policy, has_champion=release.champion is not None)
+    obstacle = evaluation.champion_obstacle
+    output = {
+        "passed": verdict.passed,
+        "failures": list(verdict.failures),
+        "metrics": evaluation.to_output(),
+        "notes": [f"the champion can't be compared: {obstacle}"] if obstacle else [],
+    }
+    now = outside.clock.now()
+    event_name = "Gates kept" if verdict.passed else "Gates failed"
+    outside.releases.audit(release.release_id, event_name, "check_gates", output, now)
+    outside.releases.update(
+        release.release_id,
+        {"gates": {**output, "checked": verdict.checked}, "rows": report.content},
+        now,
+        state=State.EVALUATED,
+    )
+    logger.info(event_name, extra={"release": release.release_id, "failures": output["failures"]})
+    return output

@@ -1,0 +1,150 @@
+"""Write down how a release ended, free the lock, tell people once.
+
+Called by the states `Record Outcome` and `Announce Release`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from safe_deploy import config, observability
+from safe_deploy.domain import notices
+from safe_deploy.domain.approval import ApprovalState
+from safe_deploy.domain.failures import reason_of
+from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import Release, State
+from safe_deploy.entry import task
+from safe_deploy.errors import ConditionFailedError, TransientError
+from safe_deploy.wiring import aws
+
+STATES = {
+    "live": State.LIVE,
+    "refused": State.REFUSED,
+    "failed": State.FAILED,
+    "rejected": State.REJECTED,
+    "expired": State.EXPIRED,
+    "stale": State.STALE,
+    "rolledBack": State.ROLLED_BACK,
+}
+DUPLICATE = "duplicate"
+DETAILS = ("state", "version", "previousVersion", "deploymentId")
+
+logger = observability.logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the state machine sends."""
+
+    release_id: str
+    outcome: str
+    error: Any
+    clean_up: Any
+    """The error of a clean-up that failed, if one did."""
+    details: dict[str, Any]
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> Request:
+        """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
+        given = Fields(event, "the request")
+        return cls(
+            check_release_id(given.value("releaseId")),
+            given.choice("outcome", (*STATES, DUPLICATE)),
+            event.get("error"),
+            event.get("cleanUp"),
+            {key: event[key] for key in DETAILS if event.get(key) is not None},
+        )
+
+
+@logger.inject_lambda_context
+@task
+def handler(
+    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
+) -> dict[str, Any]:
+    """Return {}."""
+    request = Request.from_event(event)
+    if request.outcome != DUPLICATE:
+        close(request, outside or aws())
+    return {}
+
+
+def close(request: Request, outside: Outside) -> None:
+    """Record the outcome, end what hangs on the release, and send the one notice."""
+    state, now = STATES[request.outcome], outside.clock.now()
+    free_lock(request.release_id, outside)
+    reason = reason_for(request, outside.releases.find(request.release_id))
+    release = settle(request, state, reason, outside)
+    if release.item.get("approvalId"):
+        ended = ApprovalState.EXPIRED if state is State.EXPIRED else ApprovalState.WITHDRAWN
+        outside.approvals.withdraw(release.item["approvalId"], ended)
+    if release.item.get("noticedAs") == str(state):
+        return
+    notice = notices.outcome(config.model_name(), release, reason, notes_of(request, release))
+    outside.topic.publish(notice.subject, notice.text)
+    outside.releases.audit(
+        release.release_id, str(state), "close_release", {"reason": reason, **request.details}, now
+    )
+    outside.releases.update(release.release_id, {"noticedAs": str(state)}, now)
+    logger.info("closed", extra={"release": release.release_id, "state": state, "reason": reason})
+
+
+def settle(request: Request, state: State, reason: str, outside: Outside) -> Release:
+    """Bring the record to its final state; a release that failed before it was registered gets one."""
+    now = outside.clock.now()
+    attributes = {"reason": reason, "closedAt": iso(now), "closing": request.details}
+    early = state in (State.FAILED, State.REFUSED)
+    if early and outside.releases.create(request.release_id, state, attributes, now):
+        return outside.releases.get(request.release_id)
+    release = outside.releases.get(request.release_id)
+    if release.state is state and release.item.get("closedAt"):
+        return release
+    return outside.releases.update(request.release_id, attributes, now, state=state)
+
+
+def reason_for(request: Request, release: Release | None) -> str:
+    """Return why it ended so: the person's words, what the hooks found, or what the failed state said."""
+    if release is not None and request.outcome == "refused" and release.item.get("reason"):
+        return str(release.item["reason"])
+    decision = (release.item.get("decision") or {}) if release else {}
+    if request.outcome == "rejected" and decision:
+        return f"{decision['by']}: {decision['reason']}"
+    if request.outcome == "live":
+        return ""
+    said = reason_of(request.error)
+    if release is not None and request.outcome == "rolledBack":
+        checks = [release.item.get(name) or {} for name in ("versionCheck", "trafficCheck")]
+        found = [failure for check in checks for failure in check.get("failures", ())]
+        said = "; ".join([*found, said])
+    return said
+
+
+def notes_of(request: Request, release: Release) -> list[str]:
+    """Return what a person should know besides."""
+    notes = []
+    decision = release.item.get("decision") or {}
+    if request.outcome == "live":
+        if decision:
+            notes.append(f"Approved by {decision['by']} at {decision['at']}.")
+        if request.error:
+            notes.append(f"One thing is missing, and needs you: {reason_of(request.error)}")
+    if request.clean_up:
+        notes.append(f"Not everything could be removed, so look for leftovers: {reason_of(request.clean_up)}")
+    if request.details.get("state"):
+        notes.append(f"Ended in the state: {request.details['state']}")
+    return notes
+
+
+def free_lock(release_id: str, outside: Outside) -> None:
+    """Free the lock, if this release holds it."""
+    lock = outside.locks.read()
+    if lock is None or lock.holder != release_id:
+        return
+    try:
+        outside.locks.write(lock.released(), previous=lock)
+    except ConditionFailedError as error:
+        raise TransientError("the lock changed while it was freed") from error

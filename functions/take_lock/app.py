@@ -1,0 +1,121 @@
+"""Let one release at a time move production, and only on evidence that still holds.
+
+Called by the state `Take Release Lock`, which waits and calls again while another release is at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from safe_deploy import observability
+from safe_deploy.domain.evidence import gather
+from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.live import change_since
+from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
+from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import Release, State
+from safe_deploy.entry import task
+from safe_deploy.errors import ConditionFailedError, NotFoundError, RefusedError
+from safe_deploy.wiring import aws
+
+logger = observability.logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the state machine sends."""
+
+    release_id: str
+    execution_arn: str
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> Request:
+        """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
+        given = Fields(event, "the request")
+        return cls(check_release_id(given.value("releaseId")), given.text("executionArn"))
+
+
+@logger.inject_lambda_context
+@task
+def handler(
+    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
+) -> dict[str, Any]:
+    """Return {"status": "taken" | "waiting" | "stale", "holder", "fencingToken", "reason"}."""
+    outside = outside or aws()
+    request = Request.from_event(event)
+    release = outside.releases.get(request.release_id)
+    if (release.item.get("decision") or {}).get("decision") != "approve":
+        raise RefusedError(f"release {release.release_id} has not been approved")
+    answer = take(request, release, outside)
+    logger.info("lock", extra={"release": release.release_id, "answer": answer})
+    return answer
+
+
+def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]:
+    """Take the lock, then look whether the evidence still holds: nobody else moves production meanwhile."""
+    now = outside.clock.now()
+    before = outside.locks.read()
+    reason = why_waiting(before, request, outside, now)
+    lock = before
+    if reason is None:
+        lock = taken(before, request.release_id, request.execution_arn, now)
+        try:
+            outside.locks.write(lock, previous=before)
+        except ConditionFailedError:
+            lock, reason = outside.locks.read(), "another release was faster"
+    mine = lock if reason is None else None
+    stale = why_stale(release, outside)
+    if stale is None and reason is None and outside.functions.live().is_shifting:
+        reason = "traffic is being shifted by somebody who doesn't hold the lock"
+    if mine is not None and (stale or reason):
+        outside.locks.write(mine.released(), previous=mine)
+    if stale:
+        outside.releases.audit(release.release_id, "Stale", "take_lock", {"reason": stale}, now)
+        return answered("stale", lock, stale)
+    if reason or mine is None:
+        return answered("waiting", lock, reason)
+    outside.releases.audit(
+        release.release_id, "Lock taken", request.execution_arn, {"fencingToken": mine.fencing_token}, now
+    )
+    outside.releases.update(
+        release.release_id, {"fencingToken": mine.fencing_token}, now, state=State.PROMOTING
+    )
+    return answered("taken", mine, None)
+
+
+def why_waiting(lock: Lock | None, request: Request, outside: Outside, now: datetime) -> str | None:
+    """Return a sentence about the present holder, or None when the lock may be taken."""
+    if lock is None or is_free_for(lock, request.release_id):
+        return None
+    if is_abandoned(lock, outside.executions.status(lock.execution_arn), now):
+        logger.info("lock taken over", extra={"from": lock.holder})
+        return None
+    return f"release {lock.holder} is moving production"
+
+
+def why_stale(release: Release, outside: Outside) -> str | None:
+    """Return a sentence about what has changed since a person said yes, or None when nothing has."""
+    changed = change_since(release.champion, release.live_version, outside.functions.live())
+    if changed:
+        return changed
+    try:
+        digest = gather(release, outside.objects).digest
+    except NotFoundError as error:
+        return f"part of the evidence is gone: {error}"
+    if digest != release.section("decision")["evidenceDigest"]:
+        return "the evidence is not what was approved: a file or the record has changed since"
+    return None
+
+
+def answered(status: str, lock: Lock | None, reason: str | None) -> dict[str, Any]:
+    """Return the answer."""
+    return {
+        "status": status,
+        "holder": lock.holder if lock else "",
+        "fencingToken": lock.fencing_token if lock else 0,
+        "reason": reason,
+    }

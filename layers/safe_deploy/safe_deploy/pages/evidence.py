@@ -1,0 +1,95 @@
+"""The evidence as a person reads it. Used by the approval page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safe_deploy.pages.layout import escape, table
+
+
+def evidence_sections(evidence: Mapping[str, Any], digest: str) -> str:
+    """Return the sections about metrics, data, dev test and origin."""
+    return "\n".join((_metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest)))
+
+
+def _metrics(evidence: Mapping[str, Any]) -> str:
+    champion = evidence["champion"]
+    candidate, measured = evidence["candidate"]["metrics"], (champion or {}).get("metrics") or {}
+    rows = []
+    for name in sorted(candidate):
+        old = measured.get(name)
+        change = "–" if not old else f"{(candidate[name] - old) / abs(old):+.1%}"
+        rows.append([name, _figure(candidate[name]), "–" if old is None else _figure(old), change])
+    words = f"Measured on the same {evidence['testRows']:,} test rows. Every gate of the policy was kept."
+    if champion is None:
+        words += " Nothing is live yet: there is no champion to compare with."
+    if evidence["championObstacle"]:
+        words += f" The champion can't be compared: {evidence['championObstacle']}."
+    heads = ["Metric", "Candidate", "Champion", "Change"]
+    return f"<h2>Candidate and champion</h2>\n<p>{escape(words)}</p>\n{table(heads, rows)}"
+
+
+def _data(evidence: Mapping[str, Any]) -> str:
+    data = evidence["data"]
+    counts = [
+        ["Rows read", f"{data['rowsRead']:,}"],
+        ["Rows used", f"{data['rowsAccepted']:,}"],
+        ["Rows refused", f"{data['rowsRefused']:,}"],
+    ]
+    parts = [
+        "<h2>Data</h2>",
+        f"<p><code>s3://{escape(data['drop']['bucket'])}/{escape(data['drop']['key'])}</code></p>",
+    ]
+    description, asked_by = data["manifest"]["description"], data["manifest"]["requestedBy"]
+    if description:
+        parts.append(f"<p>{escape(description)}</p>")
+    if asked_by:
+        parts.append(f"<p>Asked for by {escape(asked_by)}.</p>")
+    parts.append(table(["Rows", "Count"], counts))
+    if data["refusedByReason"]:
+        reasons = sorted(data["refusedByReason"].items(), key=lambda entry: -entry[1])
+        rows = [[reason, f"{count:,}"] for reason, count in reasons]
+        parts += ["<h3>Why rows were refused</h3>", table(["Reason", "Rows"], rows)]
+    rows = [[file["name"], f"{file['rows']:,}"] for file in data["files"]]
+    parts += ["<h3>Files</h3>", table(["File", "Rows"], rows)]
+    return "\n".join(parts)
+
+
+def _dev_test(evidence: Mapping[str, Any]) -> str:
+    test, replay = evidence["devTest"], evidence["devTest"]["replay"]
+    rows = [
+        ["One row, median", f"{test['latencyMilliseconds']['p50']:g} ms"],
+        ["One row, 99th percentile", f"{test['latencyMilliseconds']['p99']:g} ms"],
+        ["Rows of live traffic replayed", f"{replay['rows']:,}"],
+    ]
+    if replay["rows"]:
+        rows += [
+            ["Mean score of the champion then", _figure(replay["championMean"])],
+            ["Mean score of the candidate", _figure(replay["candidateMean"])],
+            ["Mean distance of the two", _figure(replay["meanDistance"])],
+        ]
+    return f"<h2>Dev endpoint</h2>\n{table(['Test', 'Result'], rows)}"
+
+
+def _origin(evidence: Mapping[str, Any], digest: str) -> str:
+    entries = [
+        ("Release", evidence["candidate"]["releaseId"]),
+        ("Model", evidence["candidate"]["model"]["url"]),
+        ("Code", evidence["code"]["digest"]),
+        ("Data", evidence["data"]["digest"]),
+        ("Evidence", digest),
+    ]
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>'
+        for name, value in entries
+    )
+    words = "Your decision is about exactly this. If production changes before it is carried out, it is void."
+    return (
+        f'<h2>What you decide about</h2>\n<p>{escape(words)}</p>\n<div class="table"><table><tbody>\n{rows}\n'
+        "</tbody></table></div>"
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}"
