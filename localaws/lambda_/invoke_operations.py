@@ -82,6 +82,13 @@ class InvokeOperations(LambdaBase):
         self._check_service(function_arn, principal, source_arn)
         self._put(_event(function_arn, checked_payload(payload, "Event"), ""))
 
+    def timeout_of(self, function_arn: str) -> int:
+        """The seconds that a function may run; 0 when there is no such function."""
+        named = reference({"FunctionName": function_arn})
+        with self.lock:
+            function = self.functions.get(named.name)
+            return 0 if function is None else function.latest.configuration.timeout
+
     def _check_service(self, function_arn: str, principal: str, source_arn: str | None) -> None:
         named = reference({"FunctionName": function_arn})
         with self.lock:

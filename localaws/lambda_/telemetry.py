@@ -1,4 +1,4 @@
-"""Carries what functions write to CloudWatch Logs and Metrics, off the invocations' path."""
+"""Carries log lines and metrics to CloudWatch, off the path of requests. Used by Lambda and by HTTP APIs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class LogTarget:
     group: str
     stream: str
     role: str
-    function: str
+    session: str
+    """The name of the role's session: the function's."""
+    may_create_group: bool = True
 
 
 class Metrics(Protocol):
@@ -62,7 +64,7 @@ class Telemetry:
         self._writing = False
         self._stopping = False
         self._streams: set[LogTarget] = set()
-        self._thread = threading.Thread(target=self._run, name="lambda-telemetry", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
@@ -123,10 +125,10 @@ class Telemetry:
                 self._write_lines(target, lines)
             except (BotoCoreError, ClientError) as error:
                 self._streams.discard(target)
-                log.warning("log lines of %s are lost: %s", target.function, error)
+                log.warning("log lines of %s are lost: %s", target.stream, error)
 
     def _write_lines(self, target: LogTarget, lines: list[Line]) -> None:
-        logs: Any = self._world.client("logs", role=target.role, session=target.function)
+        logs: Any = self._world.client("logs", role=target.role, session=target.session)
         if target not in self._streams:
             self._create_stream(logs, target)
             self._streams.add(target)
@@ -146,6 +148,8 @@ class Telemetry:
         try:
             logs.create_log_stream(logGroupName=target.group, logStreamName=target.stream)
         except logs.exceptions.ResourceNotFoundException:
+            if not target.may_create_group:
+                raise
             logs.create_log_group(logGroupName=target.group)
             logs.create_log_stream(logGroupName=target.group, logStreamName=target.stream)
 
