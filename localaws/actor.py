@@ -1,4 +1,4 @@
-"""Clients for what an AWS service does by itself, so that the ledger doesn't take it for the person's doing."""
+"""Clients for what an AWS service does by itself, so that the ledger tells it from what a person does."""
 
 from __future__ import annotations
 

@@ -135,9 +135,8 @@ class Encryption(Service):
         with self._lock:
             found = self._aliases.get(key)
         if found is None:
-            found = client_as(self.world, "kms.amazonaws.com", "kms").describe_key(KeyId=key)["KeyMetadata"][
-                "Arn"
-            ]
+            kms = client_as(self.world, "kms.amazonaws.com", "kms")
+            found = str(kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"])
             with self._lock:
                 self._aliases[key] = found
         return found

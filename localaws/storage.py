@@ -98,7 +98,7 @@ class Storage(Service):
         bucket, key = call.params["Bucket"], call.params["Key"]
         if not self._notifies(bucket):
             return
-        version = _header(reply, "x-amz-version-id")
+        version = _header(reply, "x-amz-version-id").replace("null", "")
         if size is None:
             wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
             head = self._s3().head_object(**wanted)

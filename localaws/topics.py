@@ -1,4 +1,4 @@
-"""Publishing to a topic as a service does: by the topic's policy and its key's. Called by alarms and rules."""
+"""Publishing to a topic as a service does: by its policy and its key's. Called by alarms and rules."""
 
 from __future__ import annotations
 
