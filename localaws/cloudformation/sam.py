@@ -38,6 +38,8 @@ def expand(body: Body, parameters: Mapping[str, object], region: str) -> Body:
             raise invalid(f"Transform {SERVERLESS} failed with: {message}") from error
         except ExceptionWithMessage as error:
             raise invalid(f"Transform {SERVERLESS} failed with: {error.message}") from error
+        finally:
+            translator.metrics.publish()
     found: Body = undo_mark_unicode_str_in_template(expanded)
     found.pop("Globals", None)
     return found

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 PAGE = 100
 UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
-HOLD_SECONDS = {"create": 2.0, "update": 2.0, "delete": 20.0}
-"""How long a call that begins an operation waits for its end. AWS answers at once; but AWS's waiters look once and
-then not again for 15 or 30 seconds, which is most of the time that a small stack takes here."""
+HOLD_SECONDS = 20.0
+"""How long DescribeStacks waits for a running operation to end before it tells how things stand. AWS answers at once;
+but AWS's waiters look once and then not again for 15 or 30 seconds, which is most of the time a stack takes here."""
 _TEMPLATE = frozenset({"TemplateBody", "TemplateURL"})
 _STACK = _TEMPLATE | {"StackName", "Parameters", "Capabilities", "Tags", "RoleARN", "NotificationARNs"}
 
@@ -81,8 +81,7 @@ class CloudFormation(Service):
             if call.params.get("DisableRollback"):
                 change.on_failure = "DO_NOTHING"
             begin = self._create if change.type == "CREATE" else self._update
-            thread = begin(stack, change.plan, change.capabilities, change.on_failure, change.role)
-        thread.join(HOLD_SECONDS[change.type.lower()])
+            begin(stack, change.plan, change.capabilities, change.on_failure, change.role)
         return {}
 
     def delete_change_set(self, call: Call) -> Answer:
@@ -116,8 +115,7 @@ class CloudFormation(Service):
             stack.protected = bool(params.get("EnableTerminationProtection"))
             self._stacks.append(stack)
             on_failure = "DO_NOTHING" if params.get("DisableRollback") else params.get("OnFailure", "ROLLBACK")
-            thread = self._create(stack, plan, capabilities, on_failure, params.get("RoleARN"))
-        thread.join(HOLD_SECONDS["create"])
+            self._create(stack, plan, capabilities, on_failure, params.get("RoleARN"))
         return {"StackId": stack.id}
 
     def update_stack(self, call: Call) -> Answer:
@@ -134,8 +132,7 @@ class CloudFormation(Service):
             templates.acknowledge(plan, capabilities, direct=True)
             if not change_sets.foresee(stack, plan)[1]:
                 raise invalid("No updates are to be performed.")
-            thread = self._update(stack, plan, capabilities, "ROLLBACK", params.get("RoleARN"))
-        thread.join(HOLD_SECONDS["update"])
+            self._update(stack, plan, capabilities, "ROLLBACK", params.get("RoleARN"))
         return {"StackId": stack.id}
 
     def delete_stack(self, call: Call) -> Answer:
@@ -155,8 +152,7 @@ class CloudFormation(Service):
             self._idle(stack)
             stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
             operation = Operation(self.world, stack, self._stopping, params.get("RoleARN"))
-            thread = self._run(stack, "DELETE", lambda: operation.delete(retained))
-        thread.join(HOLD_SECONDS["delete"])
+            self._run(stack, "DELETE", lambda: operation.delete(retained))
         return {}
 
     def update_termination_protection(self, call: Call) -> Answer:
@@ -168,7 +164,11 @@ class CloudFormation(Service):
     def describe_stacks(self, call: Call) -> Answer:
         _only(call, {"StackName", "NextToken"})
         if "StackName" in call.params:
-            return {"Stacks": [describe.stack(self._stack(call.params["StackName"]))]}
+            stack = self._stack(call.params["StackName"])
+            if stack.busy:
+                stack.wait_until_settled(HOLD_SECONDS)
+                stack = self._stack(call.params["StackName"])
+            return {"Stacks": [describe.stack(stack)]}
         alive = [describe.stack(stack) for stack in self._stacks if stack.deleted is None]
         page, token = _page(alive, call.params.get("NextToken"))
         return {"Stacks": page, **token}
@@ -251,25 +251,25 @@ class CloudFormation(Service):
 
     def _create(
         self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None
-    ) -> threading.Thread:
+    ) -> None:
         stack.adopt(plan, capabilities, role)
         stack.disable_rollback = on_failure == "DO_NOTHING"
         stack.set_status("CREATE_IN_PROGRESS", "User Initiated")
         operation = Operation(self.world, stack, self._stopping, role)
-        return self._run(stack, "CREATE", lambda: operation.create(plan, on_failure))
+        self._run(stack, "CREATE", lambda: operation.create(plan, on_failure))
 
     def _update(
         self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None
-    ) -> threading.Thread:
+    ) -> None:
         if on_failure == "DO_NOTHING":
             raise NotModelledError("an update without rollback")
         self._updatable(stack.id)
         stack.updated = self.world.clock.now()
         stack.set_status("UPDATE_IN_PROGRESS", "User Initiated")
         operation = Operation(self.world, stack, self._stopping, role)
-        return self._run(stack, "UPDATE", lambda: operation.update(plan, capabilities))
+        self._run(stack, "UPDATE", lambda: operation.update(plan, capabilities))
 
-    def _run(self, stack: Stack, verb: str, work: Callable[[], None]) -> threading.Thread:
+    def _run(self, stack: Stack, verb: str, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
                 work()
@@ -281,7 +281,6 @@ class CloudFormation(Service):
         thread = threading.Thread(target=guarded, name=f"{verb.lower()}-{stack.name}", daemon=True)
         self._threads.append(thread)
         thread.start()
-        return thread
 
     # finding
 

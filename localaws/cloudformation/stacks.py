@@ -96,6 +96,7 @@ class Stack:
         self.protected = False
         self.disable_rollback = False
         self._lock = threading.Lock()
+        self._settled = threading.Event()
 
     def set_status(self, status: str, reason: str | None = None) -> None:
         """The stack's own status, with its event. Readers see the status before the event that announces it."""
@@ -103,6 +104,14 @@ class Stack:
         if status == "DELETE_COMPLETE":
             self.deleted = datetime.now(UTC)
         self._record(self.name, self.id, STACK, status, reason)
+        if self.busy:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    def wait_until_settled(self, seconds: float) -> None:
+        """Return when no operation runs, at the latest after so many seconds."""
+        self._settled.wait(seconds)
 
     def note(self, resource: Resource, status: str, reason: str | None = None) -> None:
         """A resource's status, with its event."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
+from localaws.cloudformation.errors import ResourceFailedError
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
 from localaws.cloudformation.shapes import FREE, as_json, call
 from localaws.cloudformation.tags import create_member, retag
@@ -29,6 +31,12 @@ class Role(ResourceType):
     attributes = frozenset({"Arn", "RoleId"})
     name_property = "RoleName"
     gone = _GONE
+
+    def problems(self, properties: Properties, logical_id: str) -> list[str]:
+        arns = properties.get("ManagedPolicyArns", [])
+        strange = [arn for arn in arns if isinstance(arn, str) and not arn.startswith("arn:")]
+        found = super().problems(properties, logical_id)
+        return found + [f"{logical_id}: there is no managed policy {name!r}" for name in strange]
 
     def create(self, at: Context, wanted: Properties) -> Made:
         name = str(wanted.get("RoleName") or at.generated_name(64))
@@ -112,7 +120,7 @@ class Policy(ResourceType):
             at.client("iam").put_role_policy(
                 RoleName=role,
                 PolicyName=wanted["PolicyName"],
-                PolicyDocument=as_json(wanted["PolicyDocument"]),
+                PolicyDocument=_document(wanted["PolicyDocument"]),
             )
 
     def _remove(self, at: Context, name: str, roles: Iterable[str]) -> None:
@@ -134,7 +142,8 @@ class ManagedPolicy(ResourceType):
     def create(self, at: Context, wanted: Properties) -> Made:
         values = {k: v for k, v in wanted.items() if k not in ("ManagedPolicyName", "Roles")}
         name = str(wanted.get("ManagedPolicyName") or at.generated_name(128))
-        answer = at.client("iam").create_policy(**call("iam", "CreatePolicy", {**values, "PolicyName": name}))
+        values.update(PolicyName=name, PolicyDocument=_document(wanted["PolicyDocument"]))
+        answer = at.client("iam").create_policy(**call("iam", "CreatePolicy", values))
         arn = answer["Policy"]["Arn"]
         at.made(arn)
         self._attach(at, arn, {}, wanted)
@@ -142,7 +151,7 @@ class ManagedPolicy(ResourceType):
 
     def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
         if old["PolicyDocument"] != wanted["PolicyDocument"]:
-            document = as_json(wanted["PolicyDocument"])
+            document = _document(wanted["PolicyDocument"])
             at.client("iam").create_policy_version(
                 PolicyArn=physical_id, PolicyDocument=document, SetAsDefault=True
             )
@@ -170,7 +179,17 @@ class ManagedPolicy(ResourceType):
 
 
 def _inline(properties: Properties) -> dict[str, str]:
-    return {policy["PolicyName"]: as_json(policy["PolicyDocument"]) for policy in properties.get("Policies", [])}
+    return {policy["PolicyName"]: _document(policy["PolicyDocument"]) for policy in properties.get("Policies", [])}
+
+
+def _document(given: Any) -> str:
+    """A policy document as text. moto wants the Version that AWS lets one leave out; they differ in variables only."""
+    document = json.loads(given) if isinstance(given, str) else given
+    if "Version" not in document:
+        if "${" in json.dumps(document):
+            raise ResourceFailedError('a policy with variables must say "Version": "2012-10-17"')
+        document = {"Version": "2012-10-17", **document}
+    return json.dumps(document)
 
 
 def _quietly(method: Any, **members: str) -> None:
