@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
+from localaws.actor import client_as
+
 if TYPE_CHECKING:
     from localaws.world import World
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def may_assume(world: World, role: str, principal: str) -> bool:
     """True when the role exists and its trust policy names the service, such as `sagemaker.amazonaws.com`."""
     try:
-        found = world.client("iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
+        found = client_as(world, principal, "iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]
     except ClientError:
         return False
     policy = found["AssumeRolePolicyDocument"]

@@ -6,56 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-REAPER = """
-import os, signal, sys
-groups = set()
-for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-"""
+from localaws.lambda_.guardian import Guardian
+
 CONTAINER_PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-class Reaper:
-    """A tiny process that is told each group, and kills those left when we are gone, however we went."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def watch(self, group: int) -> None:
-        """Kill this group if we die."""
-        self._tell(f"+{group}\n")
-
-    def forget(self, group: int) -> None:
-        """The group has ended."""
-        self._tell(f"-{group}\n")
-
-    def stop(self) -> None:
-        """Kill what is left."""
-        with self._lock:
-            process, self._process = self._process, None
-        if process is not None:
-            process.communicate(timeout=10)
-
-    def _tell(self, text: str) -> None:
-        with self._lock:
-            if self._process is None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", REAPER], stdin=subprocess.PIPE, start_new_session=True
-                )
-            assert self._process.stdin is not None
-            self._process.stdin.write(text.encode())
-            self._process.stdin.flush()
 
 
 class Child:
@@ -68,7 +25,7 @@ class Child:
         folder: Path,
         environment: Mapping[str, str],
         on_line: Callable[[str], None],
-        reaper: Reaper,
+        guardian: Guardian,
     ) -> None:
         self._process = subprocess.Popen(
             list(argv),
@@ -81,9 +38,9 @@ class Child:
             text=True,
             errors="replace",
         )
-        self._reaper = reaper
+        self._guardian = guardian
         self._ended = threading.Event()
-        reaper.watch(self._process.pid)
+        guardian.hold(self._process.pid)
         self._reader = threading.Thread(target=self._read, args=(on_line,), daemon=True)
         self._reader.start()
 
@@ -99,7 +56,7 @@ class Child:
         if not self._ended.is_set():
             self._signal(signal.SIGKILL)
             self._ended.set()
-            self._reaper.forget(self._process.pid)
+            self._guardian.free(self._process.pid)
         self._reader.join(timeout=10)
         return code
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from localaws.sagemaker.children import Reaper
+from localaws.actor import client_as
+from localaws.lambda_.guardian import Guardian
 from localaws.sagemaker.endpoint_configs import EndpointConfigs
-from localaws.sagemaker.resources import Params, invalid, page, plain, present, refuse_others
+from localaws.sagemaker.resources import PRINCIPAL, Params, invalid, page, plain, present, refuse_others
 from localaws.sagemaker.variants import HostingError, Variant, start_variant
 from localaws.service import Call
 
@@ -61,7 +62,7 @@ class Endpoints(EndpointConfigs):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.endpoints: dict[str, Endpoint] = {}
-        self._reaper = Reaper()
+        self._guardian = Guardian()
         self._pool = ThreadPoolExecutor(CHANGES_AT_ONCE, thread_name_prefix="sagemaker-endpoint")
 
     def create_endpoint(self, call: Call) -> Params:
@@ -174,7 +175,7 @@ class Endpoints(EndpointConfigs):
         for endpoint in list(self.endpoints.values()):
             for variant in endpoint.variants.values():
                 variant.server.stop()
-        self._reaper.stop()
+        self._guardian.close()
         super().stop()
 
     def _check_unscaled(self, endpoint: Endpoint, variants: list[str], what: str) -> None:
@@ -182,7 +183,7 @@ class Endpoints(EndpointConfigs):
         if not variants:
             return
         identifiers = [f"endpoint/{endpoint.name}/variant/{name}" for name in variants]
-        client: Any = self.world.client("application-autoscaling")
+        client = client_as(self.world, PRINCIPAL, "application-autoscaling")
         found = client.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=identifiers)
         scaled = [target["ResourceId"].rsplit("/", 1)[-1] for target in found["ScalableTargets"]]
         if scaled:
@@ -257,7 +258,7 @@ class Endpoints(EndpointConfigs):
                 capture = config.get("DataCaptureConfig")
                 started[part["VariantName"]] = start_variant(
                     self.world,
-                    self._reaper,
+                    self._guardian,
                     endpoint=endpoint.name,
                     folder=folder,
                     config=part,

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localaws.sagemaker.children import Child, Reaper
+from localaws.lambda_.guardian import Guardian
+from localaws.sagemaker.children import Child
 from localaws.sagemaker.logs import LogStream
 from localaws.sagemaker.resources import SESSION, Params, plain
 from localaws.sagemaker.transfer import Transfer
@@ -79,7 +80,7 @@ class JobRunner:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.reaper = Reaper()
+        self.guardian = Guardian()
         self._changed = threading.Condition()
         self._jobs: dict[tuple[str, str], Job] = {}
         self._futures: dict[tuple[str, str], Future[None]] = {}
@@ -169,7 +170,9 @@ class JobRunner:
             on_line(shown)
 
         try:
-            child = Child(argv, folder=job.folder, environment=environment, on_line=line, reaper=self.reaper)
+            child = Child(
+                argv, folder=job.folder, environment=environment, on_line=line, guardian=self.guardian
+            )
         except OSError as error:
             stream.close()
             raise JobError(f"AlgorithmError: the container could not start {argv[0]!r}: {error}") from error
@@ -189,7 +192,7 @@ class JobRunner:
         for kind in ("training", "processing"):
             for job in self.all(kind):
                 job.stop.set()
-        self.reaper.stop()
+        self.guardian.close()
         self._pool.shutdown(wait=True)
 
     def _run(self, job: Job, run: Callable[[Job], None]) -> None:

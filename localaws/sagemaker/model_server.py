@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localaws.sagemaker.children import Child, Reaper, container_environment
+from localaws.lambda_.guardian import Guardian
+from localaws.sagemaker.children import Child, container_environment
 from localaws.sagemaker.logs import LogStream
 
 SERVER = Path(__file__).resolve().parents[1] / "containers" / "xgboost_server.py"
@@ -55,13 +56,18 @@ class ModelServer:
     """One server process of a variant, and its successors."""
 
     def __init__(
-        self, python: Path, folder: Path, environment: Mapping[str, str], stream: LogStream, reaper: Reaper
+        self,
+        python: Path,
+        folder: Path,
+        environment: Mapping[str, str],
+        stream: LogStream,
+        guardian: Guardian,
     ):
         self._argv = [str(python), str(SERVER), "--port", "0", "--model-dir", str(folder / "model")]
         self._folder = folder
         self._environment = {**container_environment(python, folder), **environment}
         self._stream = stream
-        self._reaper = reaper
+        self._guardian = guardian
         self._stopped = threading.Event()
         self._changed = threading.Condition()
         self._port: int | None = None
@@ -148,7 +154,7 @@ class ModelServer:
             folder=self._folder,
             environment=self._environment,
             on_line=self._on_line,
-            reaper=self._reaper,
+            guardian=self._guardian,
         )
         with self._changed:
             self._child = child

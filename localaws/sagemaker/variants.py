@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localaws.lambda_.guardian import Guardian
 from localaws.sagemaker.capture import Capture
-from localaws.sagemaker.children import Reaper
 from localaws.sagemaker.logs import LogStream
 from localaws.sagemaker.model_server import STARTUP_TIMEOUT, ModelServer, NotHealthyError, unpack
 from localaws.sagemaker.resources import SESSION, Params, present
@@ -72,7 +72,14 @@ class Variant:
 
 
 def start_variant(
-    world: World, reaper: Reaper, *, endpoint: str, folder: Path, config: Params, model: Params, capture: Any
+    world: World,
+    guardian: Guardian,
+    *,
+    endpoint: str,
+    folder: Path,
+    config: Params,
+    model: Params,
+    capture: Any,
 ) -> Variant:
     """Fetch a variant's model and bring its server up. Raises `HostingError` with AWS's words for why not."""
     role, container = model["ExecutionRoleArn"], model["PrimaryContainer"]
@@ -84,15 +91,15 @@ def start_variant(
     except TransferError as error:
         raise HostingError(
             f'Failed to download model data for container "container_1" from URL: "{data}". Please ensure '
-            "that there is an object located at the URL and that the role passed to CreateModel has permissions "
-            "to download the object."
+            "that there is an object located at the URL and that the role passed to CreateModel has "
+            "permissions to download the object."
         ) from error
     try:
         unpack(folder / "model.tar.gz", folder / "model")
     except (OSError, ValueError, EOFError, tarfile.TarError) as error:
         raise HostingError(
-            f'Failed to extract model data archive from URL "{data}" for container "container_1". Please '
-            f"ensure that the object located at the URL is a valid tar.gz archive. ({error})"
+            f'Failed to extract model data archive from URL "{data}" for container "container_1". '
+            f"Please ensure that there is a valid tar.gz archive at the URL. ({error})"
         ) from error
     stream = LogStream(
         world.client("logs", role=role, session=SESSION),
@@ -104,7 +111,7 @@ def start_variant(
         "SAGEMAKER_REGION": world.settings.region,
         **world.process_environment(role, SESSION),
     }
-    server = ModelServer(world.settings.jobs_python, folder, environment, stream, reaper)
+    server = ModelServer(world.settings.jobs_python, folder, environment, stream, guardian)
     try:
         server.start(float(config.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT)))
     except (NotHealthyError, OSError) as error:

@@ -1,0 +1,1 @@
+"""CodeDeploy for Lambda on a laptop: hooks, alarms, rollback, real alias weights."""
