@@ -79,6 +79,16 @@ class Execution:
                 raise DemoError(f"{self.arn} is still running after {patience:.0f} s; last: {self._last()}")
             time.sleep(0.15)
 
+    def is_in(self, state: str) -> bool:
+        """Whether the state was entered, as far as `steps` has read."""
+        return state in self._entered
+
+    def entered(self) -> list[str]:
+        """Every state entered so far, in order of first entry."""
+        for _ in self.steps():
+            pass
+        return sorted(self._entered, key=lambda name: self._entered[name])
+
     def _last(self) -> str:
         return max(self._entered, key=lambda name: self._entered[name], default="nothing")
 

@@ -1,0 +1,171 @@
+"""One local AWS and one deployed stack for all end-to-end tests; the steps that a person would take."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.release import Execution, approval_link, decide, mails
+from demo.stack import ROOT, DemoError, LocalAws, Stack
+
+SAMPLES = ROOT / "model" / "samples"
+TIME_SCALE = 60.0
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A local AWS in a process of its own. Nothing of it survives."""
+    home = tmp_path_factory.mktemp("localaws")
+    running = LocalAws.start(home, TIME_SCALE)
+    yield running
+    running.stop()
+    left = subprocess.run(
+        ["pgrep", "-f", str(home)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    assert not [pid for pid in left if int(pid) != os.getpid()], "localaws left processes behind"
+
+
+@dataclass
+class App:
+    """A deployed stack, and what a data scientist and an approver do with it."""
+
+    stack: Stack
+    model_name: str
+
+    @property
+    def machine(self) -> str:
+        return self.stack.outputs["ReleaseStateMachineArn"]
+
+    def executions(self) -> set[str]:
+        """Every execution of the release machine so far."""
+        client = self.stack.aws.client("stepfunctions")
+        pages = client.get_paginator("list_executions").paginate(stateMachineArn=self.machine)
+        return {execution["executionArn"] for page in pages for execution in page["executions"]}
+
+    def drop(
+        self, name: str, files: dict[str, bytes], manifest: dict[str, Any] | bytes | None = None
+    ) -> Execution:
+        """Drop a data set and find the execution that the rule starts. One drop at a time."""
+        before = self.executions()
+        self.stack.drop(name, files, manifest)
+        return Execution.newest(self.stack, self.machine, before)
+
+    def ended(self, execution: Execution, patience: float = 200) -> dict[str, Any]:
+        """How an execution ended."""
+        return execution.follow(lambda _step: None, patience=patience)
+
+    def release_of(self, execution: Execution) -> dict[str, Any]:
+        """The record of an execution's release, from the table."""
+        table = self.stack.aws.client("dynamodb")
+        pages = table.get_paginator("query").paginate(
+            TableName=self.stack.outputs["TableName"],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "RELEASE"}},
+        )
+        for page in pages:
+            for item in page["Items"]:
+                if item.get("executionArn", {}).get("S") == execution.arn:
+                    return {name: next(iter(value.values())) for name, value in item.items()}
+        raise DemoError(f"no release is recorded for {execution.arn}")
+
+    def asked(self, execution: Execution, patience: float = 200) -> str:
+        """Wait for the approval mail of an execution's release; its link."""
+        found: list[str] = []
+
+        def mailed() -> bool:
+            if execution.is_in("Ask for Approval"):
+                link = approval_link(self.stack.aws, self.release_of(execution)["releaseId"])
+                found.extend([link] if link else [])
+            return bool(found)
+
+        described = execution.follow(lambda _step: None, until=mailed, patience=patience)
+        if not found:
+            raise DemoError(f"nobody was asked; the execution ended: {described}")
+        return found[0]
+
+    def approve(self, link: str) -> None:
+        """Say yes on the page."""
+        status, page = decide(link, decision="approve", model_name=self.model_name, name="Test Person")
+        assert status == 200, page
+
+    def mails_about(self, text: str) -> list[dict[str, Any]]:
+        """Mails whose text holds `text`."""
+        return [mail for mail in mails(self.stack.aws) if text in json.dumps(mail)]
+
+    def sagemaker_resources(self) -> set[str]:
+        """Every endpoint, endpoint config and model of this app's that there is now."""
+        client = self.stack.aws.client("sagemaker")
+        found = [e["EndpointName"] for e in client.list_endpoints()["Endpoints"]]
+        found += [c["EndpointConfigName"] for c in client.list_endpoint_configs()["EndpointConfigs"]]
+        found += [m["ModelName"] for m in client.list_models()["Models"]]
+        return {name for name in found if name.startswith(f"{self.model_name}-2")}
+
+    def lock_holder(self) -> str | None:
+        """Who holds the release lock, if anyone."""
+        item = self.stack.aws.client("dynamodb").get_item(
+            TableName=self.stack.outputs["TableName"],
+            Key={"pk": {"S": "LOCK"}, "sk": {"S": "production"}},
+            ConsistentRead=True,
+        )
+        return item.get("Item", {}).get("holder", {}).get("S")
+
+    def alias(self) -> dict[str, Any]:
+        """The live alias as Lambda has it."""
+        described: dict[str, Any] = self.stack.aws.client("lambda").get_alias(
+            FunctionName=self.stack.outputs["PredictFunctionName"], Name="live"
+        )
+        return described
+
+
+@pytest.fixture(scope="session")
+def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., App]:
+    """Build and deploy an app from a source tree, with the real SAM CLI."""
+
+    def deployed(source: Path, stack_name: str, model_name: str) -> App:
+        stack = Stack(aws, stack_name, source, tmp_path_factory.mktemp("build"))
+        stack.build()
+        stack.deploy(f"ModelName={model_name}", "ApproverEmail=approver@example.com")
+        aws.post("/_localaws/confirm-subscriptions")
+        return App(stack, model_name)
+
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def app(deploy: Callable[..., App]) -> App:
+    """The shipped app with the taxi model."""
+    return deploy(ROOT, "taxi-fare", "taxi-fare")
+
+
+@pytest.fixture(scope="session")
+def trips() -> dict[int, bytes]:
+    """Smaller drops of real trips, by year: every third row of the samples."""
+    found = {}
+    for year in (2018, 2019):
+        lines = gzip.decompress((SAMPLES / f"{year}.csv.gz").read_bytes()).decode().splitlines()
+        found[year] = "\n".join([lines[0], *lines[1::3], ""]).encode()
+    return found
+
+
+@pytest.fixture(scope="session")
+def source_with_toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source tree with nothing changed but the model's folder."""
+    tree = tmp_path_factory.mktemp("toy") / "source"
+    tree.mkdir()
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tree / name)
+    for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "tests" / "models" / "toy", tree / "model", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return tree

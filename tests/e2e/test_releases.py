@@ -1,0 +1,154 @@
+"""Releases on the local AWS: two at once, the same twice, another model; what a caller sees; what was permitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from demo.release import decide, open_page
+from demo.stack import LocalAws
+from demo.traffic import SignedClient
+from tests.e2e.conftest import App
+from tests.e2e.iam import Policies
+
+pytestmark = pytest.mark.e2e
+
+ROW = "13.5,2.9,1,1,0.0"
+
+
+@pytest.fixture(scope="session")
+def live(app: App, trips: dict[int, bytes]) -> str:
+    """Two drops at once: one becomes the first release, the other is told that its evidence is stale."""
+    client = SignedClient(app.stack.outputs["ApiUrl"])
+    before = client.predict(ROW)
+    assert before.status == 503, "no release is live yet"
+
+    first = app.drop("at-once-a", {"a.csv": trips[2018]})
+    second = app.drop("at-once-b", {"b.csv": trips[2019]})
+    links = {first.arn: app.asked(first), second.arn: app.asked(second)}
+    app.approve(links[first.arn])
+    ended = app.ended(first)
+    assert ended["status"] == "SUCCEEDED", ended
+    release = str(json.loads(ended["output"])["releaseId"])
+
+    app.approve(links[second.arn])
+    stale = app.ended(second)
+    assert (stale["status"], stale["error"]) == ("FAILED", "EvidenceStale"), stale
+    told = json.dumps(app.mails_about(app.release_of(second)["releaseId"]))
+    assert release in told, "the notice names the release that came between"
+    assert app.sagemaker_resources() == {f"taxi-fare-{release}", f"taxi-fare-{release}-prod"}
+    assert app.lock_holder() is None
+    return release
+
+
+def test_the_live_release_answers_csv_and_json(app: App, live: str) -> None:
+    client = SignedClient(app.stack.outputs["ApiUrl"])
+    one = client.predict(ROW)
+    assert (one.status, one.release) == (200, live)
+    assert 5 < float(one.body) < 40
+    many = client.predict(f"{ROW}\n{ROW}\n", accept="application/json")
+    answered = json.loads(many.body)
+    assert answered["release"] == live
+    assert len(answered["predictions"]) == 2
+    named = {
+        "duration_minutes": 13.5,
+        "trip_distance": 2.9,
+        "passenger_count": 1,
+        "rate_code_id": 1,
+        "congestion_surcharge": 0,
+    }
+    by_name = client.predict(json.dumps({"instances": [named]}), "application/json", "application/json")
+    assert json.loads(by_name.body)["predictions"][0]["score"] == pytest.approx(float(one.body), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("body", "statuses", "word"),
+    [
+        ("13.5,2.9,1", {400, 422}, "5"),
+        ("13.5,2.9,one,1,0.0", {400, 422}, "passenger_count"),
+        ("13.5,2.9,1,1,0.0,9", {400, 422}, "6"),
+        ("13.5,-2.9,1,1,0.0", {422}, "trip_distance"),
+        ("", {400}, ""),
+        ("13.5,2.9,1,1,0.0\n" * 450_000, {413}, ""),
+    ],
+    ids=["too few columns", "text for a number", "too many columns", "out of range", "empty", "7 MB"],
+)
+def test_a_bad_prediction_request_is_told_what_is_wrong(
+    app: App, live: str, body: str, statuses: set[int], word: str
+) -> None:
+    answer = SignedClient(app.stack.outputs["ApiUrl"]).predict(body)
+    assert answer.status in statuses, answer
+    assert word in answer.body
+
+
+def test_an_unsigned_or_wrongly_signed_request_is_refused(app: App, live: str) -> None:
+    status, _, _ = open_page(f"{app.stack.outputs['ApiUrl']}/predict")
+    assert status in (403, 404)
+    assert SignedClient(app.stack.outputs["ApiUrl"], secret_key="not the secret").predict(ROW).status == 403
+
+
+def test_the_same_drop_again_is_refused_and_names_the_release(
+    app: App, live: str, trips: dict[int, bytes]
+) -> None:
+    again = app.drop("at-once-a", {"a.csv": trips[2018]})
+    ended = app.ended(again)
+    assert (ended["status"], ended["error"]) == ("FAILED", "DropRefused"), ended
+    assert live in ended["cause"]
+    assert app.alias()["FunctionVersion"] == "2", "the champion is untouched"
+
+
+def test_a_rejected_release_tells_the_reason_and_leaves_the_champion(
+    app: App, live: str, trips: dict[int, bytes]
+) -> None:
+    execution = app.drop("rejected", {"c.csv": trips[2019]})
+    link = app.asked(execution)
+    status, _ = decide(
+        link, decision="reject", model_name="taxi-fare", name="Test Person", reason="fares look too low"
+    )
+    assert status == 200
+    ended = app.ended(execution)
+    assert (ended["status"], ended["error"]) == ("FAILED", "ReleaseRejected"), ended
+    assert "fares look too low" in json.dumps(app.mails_about(app.release_of(execution)["releaseId"]))
+    assert app.sagemaker_resources() == {f"taxi-fare-{live}", f"taxi-fare-{live}-prod"}
+    spent, page, headers = open_page(link)
+    assert spent == 200
+    assert "<form" not in page
+    assert headers["cache-control"] == "no-store"
+
+
+def test_another_model_needs_only_another_model_folder(
+    deploy: Callable[..., App], source_with_toy_model: Path
+) -> None:
+    toy = deploy(source_with_toy_model, "parcels", "parcels")
+    samples = sorted((source_with_toy_model / "model" / "samples").glob("*.csv*"))
+    execution = toy.drop("parcels", {samples[0].name: samples[0].read_bytes()})
+    toy.approve(toy.asked(execution))
+    ended = toy.ended(execution)
+    assert ended["status"] == "SUCCEEDED", ended
+    answer = SignedClient(toy.stack.outputs["ApiUrl"]).predict("2.5,3.0,1,0")
+    assert answer.status == 200, answer
+    assert 0 <= float(answer.body) <= 1
+
+
+def test_every_call_was_permitted_by_its_role(aws: LocalAws, app: App, live: str) -> None:
+    """GIVEN every permission used so far WHEN held against the roles' policies THEN each is allowed there.
+
+    The local AWS does not enforce identity policies yet; this proves that AWS would have let every call through.
+    """
+    policies = Policies(aws.client("iam"))
+    used = [p for p in aws.read("/_localaws/permissions.json") if ":role/" in p["principal"]]
+    assert len({p["principal"] for p in used}) >= 15, "roles of functions, machines, jobs, endpoints, rules"
+    denied = [
+        p
+        for p in used
+        if not policies.allow(p["principal"], p["action"], p["resource"]) and not is_service(p)
+    ]
+    assert not denied, "\n".join(f"{p['principal']}: {p['action']} on {p['resource']}" for p in denied)
+
+
+def is_service(permission: dict[str, str]) -> bool:
+    """Calls of AWS's own services, for which no role of the stack answers."""
+    return "/aws-service-role/" in permission["principal"]
