@@ -116,7 +116,8 @@ class App:
             Key={"pk": {"S": "LOCK"}, "sk": {"S": "production"}},
             ConsistentRead=True,
         )
-        return item.get("Item", {}).get("holder", {}).get("S")
+        holder: str | None = item.get("Item", {}).get("holder", {}).get("S")
+        return holder
 
     def alias(self) -> dict[str, Any]:
         """The live alias as Lambda has it."""

@@ -1,4 +1,4 @@
-"""Drops that must not become releases: each ends in a named state, with a mail that says why, and leaves nothing."""
+"""Drops that must not become releases: each ends in a named state, a mail says why, nothing is left."""
 
 from __future__ import annotations
 
