@@ -1,7 +1,7 @@
 """Bucket policies: kept here, and their denials enforced with their conditions. Intercepts S3's calls.
 
-moto denies by a statement whatever its conditions say, so that the usual "deny what isn't TLS" would shut every
-bucket. Permissions are not S3's to give within one account, so `Allow` statements are only kept and shown.
+moto denies by a statement whatever its conditions say, so that the usual "deny what isn't TLS" would shut
+every bucket. Within one account it takes no bucket policy to be allowed: `Allow` is only kept and shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ HEADERS = {
     "s3:x-amz-server-side-encryption-aws-kms-key-id": "x-amz-server-side-encryption-aws-kms-key-id",
     "s3:x-amz-acl": "x-amz-acl",
 }
-KEYS = {"aws:securetransport", "aws:sourceaccount", "aws:sourcearn", "aws:principalarn", "aws:principalaccount", *HEADERS}
+KEYS = {
+    "aws:securetransport",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:principalarn",
+    "aws:principalaccount",
+    *HEADERS,
+}
 POSITIVE = {"Bool", "StringEquals", "StringLike", "ArnEquals", "ArnLike"}
 NEGATIVE = {"StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"}
 
@@ -55,7 +62,9 @@ class BucketPolicies(Service):
         if call.operation == "GetBucketPolicy":
             self._must_exist(bucket)
             if bucket not in self._policies:
-                raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
+                raise AwsError(
+                    "NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket
+                )
             return {"Policy": self._policies[bucket]}
         if call.operation == "DeleteBucketPolicy":
             self._must_exist(bucket)
@@ -106,8 +115,8 @@ class BucketPolicies(Service):
                 sid = statement.get("Sid", "without a Sid")
                 raise AwsError(
                     "AccessDenied",
-                    f"{call.principal.caller_arn} is not authorized to perform {needed[0][0]} on {needed[0][1]} with "
-                    f"an explicit deny in a resource-based policy (statement {sid})",
+                    f"{call.principal.caller_arn} is not authorized to perform {needed[0][0]} on "
+                    f"{needed[0][1]} with an explicit deny in a resource-based policy (statement {sid})",
                     403,
                 )
 

@@ -1,1 +1,1 @@
-"""CloudFormation for SAM stacks: order, update, replacement, rollback, delete. Everything is made by public APIs."""
+"""CloudFormation for SAM stacks: order, update, replacement, rollback, delete, all by public APIs."""

@@ -1,4 +1,4 @@
-"""Makes, changes and removes one resource of a stack, with the events that tell of it. Called by operations."""
+"""Makes, changes and removes one resource of a stack, with events that tell of it. Called by operations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Actions:
         self._tags = tags
 
     def create(self, planned: Planned, wanted: Properties, *, replacing: bool = False) -> Resource:
-        """Make a resource. Raises `ResourceFailedError`; what then exists is in the stack, to be rolled back."""
+        """Make a resource. Raises `ResourceFailedError`, which holds what exists all the same."""
         verb = "UPDATE" if replacing else "CREATE"
         resource = Resource(
             planned.logical_id,
@@ -92,9 +92,7 @@ class Actions:
         self._stack.note(changed, "UPDATE_COMPLETE")
         return changed
 
-    def restore(
-        self, resource: Resource, tried: Properties, tried_tags: Mapping[str, str]
-    ) -> None:
+    def restore(self, resource: Resource, tried: Properties, tried_tags: Mapping[str, str]) -> None:
         """Give a resource back the properties it had before an update that failed."""
         self._stack.note(resource, "UPDATE_IN_PROGRESS")
         try:
@@ -120,9 +118,7 @@ class Actions:
             raise self._failed(resource, "DELETE_FAILED", error) from error
         self._stack.note(resource, "DELETE_COMPLETE")
 
-    def _context(
-        self, logical_id: str, made: Any, previous_tags: Mapping[str, str] | None = None
-    ) -> Context:
+    def _context(self, logical_id: str, made: Any, previous_tags: Mapping[str, str] | None = None) -> Context:
         settings = self._world.settings
         return Context(
             client=lambda service: self._world.client(service, role=self._role, session="AWSCloudFormation"),

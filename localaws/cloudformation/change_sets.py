@@ -21,7 +21,7 @@ EMPTY = (
 
 
 def make(world: World, stack: Stack, params: Mapping[str, Any], kind: str, arn: str) -> ChangeSet:
-    """A change set, complete or failed. Raises what AWS answers at once instead: a template that is none, say.
+    """A change set, complete or failed. Raises what AWS answers at once: that a template is none, say.
 
     As on AWS, what is wrong with a template that has a transform shows in the change set's status.
     """
@@ -59,7 +59,8 @@ def make(world: World, stack: Stack, params: Mapping[str, Any], kind: str, arn: 
         return change
     change.plan = plan
     change.parameters = [
-        {"ParameterKey": name, "ParameterValue": parameter.shown} for name, parameter in plan.parameters.items()
+        {"ParameterKey": name, "ParameterValue": parameter.shown}
+        for name, parameter in plan.parameters.items()
     ]
     if not anything:
         change.status, change.reason = "FAILED", EMPTY

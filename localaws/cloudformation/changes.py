@@ -59,8 +59,8 @@ def _check_types(stack: Stack, plan: Plan) -> None:
     ]
     if retyped:
         raise invalid(
-            "Update of resource type is not permitted. The new template modifies resource type of the following "
-            f"resources: [{', '.join(retyped)}]"
+            "Update of resource type is not permitted. The new template modifies resource type of the "
+            f"following resources: [{', '.join(retyped)}]"
         )
 
 
@@ -101,5 +101,11 @@ def _modification(
 
 
 def _change(action: str, name: str, kind: str, physical_id: str | None = None) -> Change:
-    found: Change = {"Action": action, "LogicalResourceId": name, "ResourceType": kind, "Scope": [], "Details": []}
+    found: Change = {
+        "Action": action,
+        "LogicalResourceId": name,
+        "ResourceType": kind,
+        "Scope": [],
+        "Details": [],
+    }
     return {**found, "PhysicalResourceId": physical_id} if physical_id else found

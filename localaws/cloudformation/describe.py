@@ -19,7 +19,8 @@ def stack(found: Stack) -> Answer:
         StackName=found.name,
         Description=found.description,
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": parameter.shown} for name, parameter in found.parameters.items()
+            {"ParameterKey": name, "ParameterValue": parameter.shown}
+            for name, parameter in found.parameters.items()
         ],
         CreationTime=found.created,
         LastUpdatedTime=found.updated,
@@ -163,7 +164,11 @@ def tags(found: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _declared(name: str, declared: Body) -> Answer:
-    constraints = {"AllowedValues": [str(value) for value in declared["AllowedValues"]]} if "AllowedValues" in declared else {}
+    constraints = (
+        {"AllowedValues": [str(value) for value in declared["AllowedValues"]]}
+        if "AllowedValues" in declared
+        else {}
+    )
     return _present(
         ParameterKey=name,
         DefaultValue=_default(declared),

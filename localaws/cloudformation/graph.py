@@ -25,10 +25,10 @@ def order(graph: Graph) -> list[str]:
 def walk(
     graph: Graph, work: Callable[[str], None], stopping: threading.Event, *, keep_going: bool = False
 ) -> dict[str, BaseException]:
-    """Do `work` on each node after those it depends on, at most `WORKERS` at once; give back what failed, by node.
+    """Do `work` on each node after those it depends on, at most `WORKERS` at once; what failed, by node.
 
-    After a failure nothing new begins, but what runs is waited for; with `keep_going`, only what depends on the
-    failed node is left out.
+    After a failure nothing new begins, but what runs is waited for; with `keep_going`, only what depends on
+    the failed node is left out.
     """
     sorter = TopologicalSorter(graph)
     sorter.prepare()

@@ -1,7 +1,6 @@
-"""What a resource type is: its properties, its attributes, how it is made, changed and removed. See `resources`.
+"""What a resource type is: its properties and attributes, how it is made, changed, removed. See `resources`.
 
-A handler calls nothing but public AWS APIs. Properties that it doesn't list fail the stack by name; properties in
-`accepted` are known to make no difference here, each with its reason.
+A handler calls nothing but public AWS APIs. Properties that it doesn't list fail the stack by name.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Context:
     """The stack's tags, which every resource that can be tagged gets."""
     previous_tags: Mapping[str, str] = field(default_factory=dict)
     """Those it had before, when the stack's tags themselves change."""
-    made: Callable[[str], None] = lambda physical_id: None
+    made: Callable[[str], None] = lambda _: None
     """Called as soon as the resource exists, so that a failure afterwards finds it."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -95,8 +94,6 @@ class ResourceType:
     attributes: ClassVar[frozenset[str]] = frozenset()
     name_property: ClassVar[str | None] = None
     """The property that names the resource: with a name of one's own it can't be replaced."""
-    accepted: ClassVar[Mapping[str, str]] = {}
-    """Properties that can't matter here, and why."""
     gone: ClassVar[frozenset[str]] = frozenset({"ResourceNotFoundException"})
     """Error codes that mean: it is already deleted."""
 
@@ -105,7 +102,7 @@ class ResourceType:
         found = [
             f"localaws does not implement the property {logical_id}.{name} of {self.type}"
             for name in properties
-            if name not in self.properties and name not in self.accepted
+            if name not in self.properties
         ]
         for name, value in properties.items():
             if name in self.properties:

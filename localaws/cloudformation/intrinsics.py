@@ -1,7 +1,7 @@
-"""Intrinsic functions: evaluates conditions, finds references, resolves values. Called by plans and operations.
+"""Intrinsic functions: evaluates conditions, finds references, resolves values. For plans and operations.
 
-Works in two steps, as CloudFormation does: `prune` takes `Fn::If` out of a body once the conditions are known, and
-`resolve` replaces what is left when the resources it names exist.
+Works in two steps, as CloudFormation does: `prune` takes `Fn::If` out of a body once the conditions are
+known, and `resolve` replaces what is left when the resources it names exist.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def intrinsic(value: Any) -> tuple[str, Any] | None:
 
 
 def references(value: Any) -> Iterator[tuple[str, str | None]]:
-    """Each (name, attribute) that a value refers to: by `Ref` and `Fn::Sub` (attribute None) or `Fn::GetAtt`."""
+    """Each (name, attribute) that a value refers to; the attribute is None for `Ref`."""
     call = intrinsic(value)
     if call is None:
         children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -80,18 +80,16 @@ def references(value: Any) -> Iterator[tuple[str, str | None]]:
 
 @dataclass
 class Scope:
-    """What names mean: parameters, pseudo parameters, mappings, conditions, and resources as far as they exist."""
+    """What names mean: parameters, mappings, conditions, and resources as far as they exist."""
 
     values: Mapping[str, Any]
     """Parameters and pseudo parameters."""
     mappings: Mapping[str, Any]
     conditions: Mapping[str, Any]
-    reference: Callable[[str], Any] = field(default=lambda name: UNKNOWN)
-    attribute: Callable[[str, str], Any] = field(default=lambda name, attribute: UNKNOWN)
+    reference: Callable[[str], Any] = field(default=lambda _: UNKNOWN)
+    attribute: Callable[[str, str], Any] = field(default=lambda _, __: UNKNOWN)
 
-    def with_resources(
-        self, reference: Callable[[str], Any], attribute: Callable[[str, str], Any]
-    ) -> Scope:
+    def with_resources(self, reference: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> Scope:
         """The same names, with these resources."""
         return Scope(self.values, self.mappings, self.conditions, reference, attribute)
 
@@ -104,7 +102,7 @@ class Scope:
         return self._truth(self.conditions[name], (*within, name))
 
     def prune(self, value: Any) -> Any:
-        """`value` with each `Fn::If` replaced by the branch that applies, and without what is `AWS::NoValue`."""
+        """`value` with the branch that applies for each `Fn::If`, without what is `AWS::NoValue`."""
         call = intrinsic(value)
         if call is not None and call[0] == "Fn::If":
             arguments = _arguments("Fn::If", call[1], 3)
@@ -148,7 +146,7 @@ class Scope:
         name, argument = call
         if name == "Fn::Equals":
             left, right = (self.resolve(item) for item in _arguments(name, argument, 2))
-            return _text(left) == _text(right)
+            return as_text(left) == as_text(right)
         if name == "Fn::Not":
             return not self._truth(_arguments(name, argument, 1)[0], within)
         if name in ("Fn::And", "Fn::Or"):
@@ -181,7 +179,7 @@ class Scope:
             if isinstance(value, (list, dict)):
                 raise invalid(f"Template error: the value of ${{{name}}} in Fn::Sub must be a string")
         return _PLACEHOLDER.sub(
-            lambda match: f"${{{match[2]}}}" if match[1] else _text(values[match[2].strip()]), text
+            lambda match: f"${{{match[2]}}}" if match[1] else as_text(values[match[2].strip()]), text
         )
 
     def _join(self, argument: Any) -> Any:
@@ -191,7 +189,7 @@ class Scope:
             return UNKNOWN
         if not isinstance(resolved, list) or any(isinstance(item, (list, dict)) for item in resolved):
             raise invalid(f"Template error: Fn::Join needs a list of strings, not {resolved!r}")
-        return str(separator).join(_text(item) for item in resolved)
+        return str(separator).join(as_text(item) for item in resolved)
 
     def _select(self, argument: Any) -> Any:
         index, items = (self.resolve(item) for item in _arguments("Fn::Select", argument, 2))
@@ -206,7 +204,7 @@ class Scope:
         return UNKNOWN if text is UNKNOWN else str(text).split(separator)
 
     def _find_in_map(self, argument: Any) -> Any:
-        keys = [_text(self.resolve(item)) for item in _arguments("Fn::FindInMap", argument, 3)]
+        keys = [as_text(self.resolve(item)) for item in _arguments("Fn::FindInMap", argument, 3)]
         found: Any = self.mappings
         for key in keys:
             if not isinstance(found, dict) or key not in found:
@@ -265,5 +263,6 @@ def _placeholders(text: str) -> list[str]:
     return [match[2].strip() for match in _PLACEHOLDER.finditer(text) if not match[1]]
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A scalar as CloudFormation writes it: `true`, not `True`."""
     return str(value).lower() if isinstance(value, bool) else str(value)

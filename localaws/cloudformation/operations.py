@@ -1,4 +1,4 @@
-"""Creates, updates and deletes a stack, and takes back what failed. Run by the service in a thread of its own."""
+"""Creates, updates and deletes a stack, and takes back what failed. Run by the service in its own thread."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class _Step:
 class Operation:
     """One operation on one stack."""
 
-    def __init__(self, world: World, stack: Stack, stopping: threading.Event, role: str | None = None) -> None:
+    def __init__(
+        self, world: World, stack: Stack, stopping: threading.Event, role: str | None = None
+    ) -> None:
         self._world = world
         self._stack = stack
         self._stopping = stopping
@@ -68,7 +70,7 @@ class Operation:
             self._delete_all("ROLLBACK", creating=True)
 
     def update(self, plan: Plan, capabilities: list[str]) -> None:
-        """Change what differs, then remove what is no longer asked for; when a change fails, take all of them back."""
+        """Change what differs, then remove what isn't asked for; after a failure, take it all back."""
         stack = self._stack
         before = dict(stack.resources)
         actions = self._actions(plan.tags)
@@ -85,11 +87,7 @@ class Operation:
             self._take_back(plan, reason, before)
             return
         removed = [before[name] for name in before if name not in plan.resources]
-        replaced = [
-            step.before
-            for step in self._steps
-            if step.before is not None and step.tried is None
-        ]
+        replaced = [step.before for step in self._steps if step.before is not None and step.tried is None]
         stack.adopt(plan, capabilities, self._role)
         stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         self._clean_up(actions, [(old, old.replace_policy) for old in replaced])
@@ -148,10 +146,10 @@ class Operation:
             return None
         if planned.handler.replaces(current.properties, wanted):
             named = planned.handler.name_property
-            if named in wanted and wanted[named] == current.properties.get(named):
+            if named is not None and named in wanted and wanted[named] == current.properties.get(named):
                 reason = (
-                    "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename "
-                    f"{wanted[named]} and update the stack again."
+                    "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+                    f"Rename {wanted[named]} and update the stack again."
                 )
                 self._stack.note(current, "UPDATE_FAILED", reason)
                 raise ResourceFailedError(reason)
@@ -193,7 +191,9 @@ class Operation:
                     failed.append(step.before.logical_id)
         stack.resources = before
         if failed:
-            stack.set_status("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: {failed}.")
+            stack.set_status(
+                "UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: {failed}."
+            )
             return
         stack.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         made = [step.after for step in self._steps if step.after is not None and step.tried is None]
@@ -235,7 +235,10 @@ def _delete_in_order(
     resources: list[tuple[Resource, str]], actions: Actions, stopping: threading.Event
 ) -> list[str]:
     """Delete each after those that depend on it; the logical ids of those that could not be."""
-    keyed = {f"{resource.logical_id}#{index}": (resource, policy) for index, (resource, policy) in enumerate(resources)}
+    keyed = {
+        f"{resource.logical_id}#{index}": (resource, policy)
+        for index, (resource, policy) in enumerate(resources)
+    }
     graph = {
         key: [other for other, (dependent, _) in keyed.items() if resource.logical_id in dependent.depends_on]
         for key, (resource, _) in keyed.items()

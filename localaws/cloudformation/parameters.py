@@ -1,4 +1,4 @@
-"""Parameters: what the template declares, what the caller gives, what the previous deployment had. For change sets."""
+"""Parameters: what the template declares, the caller gives, the previous deployment had. For plans."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.cloudformation.errors import invalid
+from localaws.cloudformation.intrinsics import as_text
 
 TYPES = frozenset({"String", "Number", "List<Number>", "CommaDelimitedList"})
 ATTRIBUTES = frozenset(
@@ -54,14 +55,16 @@ def resolve(
     given: Iterable[Mapping[str, Any]],
     previous: Mapping[str, Parameter] | None,
 ) -> dict[str, Parameter]:
-    """Every declared parameter with its value. Raises `ValidationError` naming the one that has none or a bad one."""
+    """Every declared parameter with its value. Raises `ValidationError` naming those without a good one."""
     values: dict[str, str | None] = {}
     for entry in given:
         name = entry["ParameterKey"]
         if entry.get("UsePreviousValue"):
             if previous is None or name not in previous:
-                raise invalid(f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for "
-                              "a parameter key not in the previous template")  # fmt: skip
+                raise invalid(
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a "
+                    "parameter key not in the previous template"
+                )
             values[name] = previous[name].value
         else:
             values[name] = entry.get("ParameterValue")
@@ -85,21 +88,25 @@ def _one(name: str, body: Mapping[str, Any], given: str | None) -> Parameter | N
     default = body.get("Default")
     if given is None and default is None:
         return None
-    value = given if given is not None else _text(default)
+    value = given if given is not None else as_text(default)
     _check(name, kind, body, value)
-    return Parameter(name, kind, value, _text(body.get("NoEcho", "false")) == "true")
+    return Parameter(name, kind, value, as_text(body.get("NoEcho", "false")) == "true")
 
 
 def _check(name: str, kind: str, body: Mapping[str, Any], value: str) -> None:
     def failed(rule: str) -> Exception:
         return invalid(f"Parameter '{name}' {body.get('ConstraintDescription') or rule}")
 
-    items = [item.strip() for item in value.split(",")] if kind in ("CommaDelimitedList", "List<Number>") else [value]
+    items = (
+        [item.strip() for item in value.split(",")]
+        if kind in ("CommaDelimitedList", "List<Number>")
+        else [value]
+    )
     numeric = kind in ("Number", "List<Number>")
     for item in items:
         if numeric and not _is_number(item):
             raise invalid(f"Parameter '{name}' must be a number.")
-        if "AllowedValues" in body and item not in [_text(allowed) for allowed in body["AllowedValues"]]:
+        if "AllowedValues" in body and item not in [as_text(allowed) for allowed in body["AllowedValues"]]:
             raise failed("must be one of AllowedValues")
         if "AllowedPattern" in body and not re.fullmatch(str(body["AllowedPattern"]), item):
             raise failed(f"must match pattern {body['AllowedPattern']}")
@@ -111,10 +118,6 @@ def _check(name: str, kind: str, body: Mapping[str, Any], value: str) -> None:
             raise failed(f"must be a number not less than {body['MinValue']}")
         if numeric and "MaxValue" in body and float(item) > float(body["MaxValue"]):
             raise failed(f"must be a number not greater than {body['MaxValue']}")
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a template asks for, once its parameters are known: checked resources in their order. Made by change sets.
+"""What a template asks for, once its parameters are known: checked resources in order. For change sets.
 
 Everything that can be known before the first resource is made is checked here: types, properties, attributes,
 references, circles. A plan that exists names nothing that localaws would ignore.
@@ -60,9 +60,13 @@ class Plan:
 
 
 def build(
-    original: str, body: Body, parameters: Mapping[str, Parameter], pseudo: Mapping[str, Any], tags: Mapping[str, str]
+    original: str,
+    body: Body,
+    parameters: Mapping[str, Parameter],
+    pseudo: Mapping[str, Any],
+    tags: Mapping[str, str],
 ) -> Plan:
-    """The plan of a template whose transforms are done. Raises `ValidationError` naming all that is wrong with it."""
+    """The plan of a template whose transforms are done. Raises `ValidationError` naming what is wrong."""
     template.check(body)
     values = {**pseudo, **{name: parameter.referenced for name, parameter in parameters.items()}}
     scope = Scope(values, body.get("Mappings") or {}, body.get("Conditions") or {})
@@ -127,8 +131,8 @@ def _check_names(value: Any, known: set[str], section: str) -> None:
     missing = sorted({name for name, _ in references(value)} - known)
     if missing:
         raise invalid(
-            f"Template format error: Unresolved resource dependencies {_listed(missing)} in the {section} block of the "
-            "template"
+            f"Template format error: Unresolved resource dependencies {_listed(missing)} in the {section} "
+            "block of the template"
         )
 
 
@@ -139,11 +143,14 @@ def _used_resources(value: Any, scope: Scope, active: Mapping[str, Body], sectio
             continue
         if name not in active:
             raise invalid(
-                f"Template format error: Unresolved resource dependencies [{name}] in the {section} block of the template"
+                f"Template format error: Unresolved resource dependencies [{name}] in the {section} "
+                "block of the template"
             )
         handler = TYPES[active[name]["Type"]]
         if attribute is not None and attribute not in handler.attributes:
-            raise invalid(f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt")
+            raise invalid(
+                f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt"
+            )
         used.add(name)
     return used
 

@@ -20,7 +20,7 @@ _LOCK = threading.Lock()  # the translator keeps the region and its metrics in c
 
 
 def expand(body: Body, parameters: Mapping[str, object], region: str) -> Body:
-    """The template with its serverless resources replaced. Raises `ValidationError` with the translator's words.
+    """The template, its serverless resources replaced. Raises `ValidationError` with the translator's words.
 
     Names of managed policies are those that the translator itself carries; IAM refuses any other.
     """

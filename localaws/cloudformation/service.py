@@ -22,8 +22,8 @@ Answer = dict[str, Any]
 PAGE = 100
 UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 HOLD_SECONDS = 20.0
-"""How long DescribeStacks waits for a running operation to end before it tells how things stand. AWS answers at once;
-but AWS's waiters look once and then not again for 15 or 30 seconds, which is most of the time a stack takes here."""
+"""How long DescribeStacks waits for a running operation to end before it tells how things stand. AWS answers
+at once; but its waiters look once and then not again for 15 or 30 seconds, more than a stack takes here."""
 _TEMPLATE = frozenset({"TemplateBody", "TemplateURL"})
 _STACK = _TEMPLATE | {"StackName", "Parameters", "Capabilities", "Tags", "RoleARN", "NotificationARNs"}
 
@@ -54,7 +54,9 @@ class CloudFormation(Service):
         with self._lock:
             kind = params.get("ChangeSetType", "UPDATE")
             stack = self._stack_for_change_set(params["StackName"], kind)
-            change = change_sets.make(self.world, stack, params, kind, f"{self._arn('changeSet', params['ChangeSetName'])}")
+            change = change_sets.make(
+                self.world, stack, params, kind, f"{self._arn('changeSet', params['ChangeSetName'])}"
+            )
             if stack not in self._stacks:
                 stack.set_status("REVIEW_IN_PROGRESS", "User Initiated")
                 self._stacks.append(stack)
@@ -114,7 +116,9 @@ class CloudFormation(Service):
             templates.acknowledge(plan, capabilities, direct=True)
             stack.protected = bool(params.get("EnableTerminationProtection"))
             self._stacks.append(stack)
-            on_failure = "DO_NOTHING" if params.get("DisableRollback") else params.get("OnFailure", "ROLLBACK")
+            on_failure = (
+                "DO_NOTHING" if params.get("DisableRollback") else params.get("OnFailure", "ROLLBACK")
+            )
             self._create(stack, plan, capabilities, on_failure, params.get("RoleARN"))
         return {"StackId": stack.id}
 
@@ -143,7 +147,9 @@ class CloudFormation(Service):
             if stack is None:
                 return {}
             if stack.protected:
-                raise invalid(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+                raise invalid(
+                    f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+                )
             retained = params.get("RetainResources", [])
             if retained and stack.status != "DELETE_FAILED":
                 raise invalid("Only a stack in DELETE_FAILED can be deleted with RetainResources")
@@ -176,7 +182,9 @@ class CloudFormation(Service):
     def list_stacks(self, call: Call) -> Answer:
         _only(call, {"StackStatusFilter", "NextToken"})
         wanted = call.params.get("StackStatusFilter")
-        listed = [describe.stack_summary(s) for s in reversed(self._stacks) if not wanted or s.status in wanted]
+        listed = [
+            describe.stack_summary(s) for s in reversed(self._stacks) if not wanted or s.status in wanted
+        ]
         page, token = _page(listed, call.params.get("NextToken"))
         return {"StackSummaries": page, **token}
 
@@ -325,10 +333,7 @@ class CloudFormation(Service):
 
     def _change_set(self, params: Mapping[str, Any]) -> tuple[Stack, ChangeSet]:
         name = params["ChangeSetName"]
-        if "StackName" in params:
-            stacks = [self._stack(params["StackName"])]
-        else:
-            stacks = self._stacks
+        stacks = [self._stack(params["StackName"])] if "StackName" in params else self._stacks
         for stack in stacks:
             for change in stack.change_sets.values():
                 if name in (change.name, change.id):
@@ -338,7 +343,9 @@ class CloudFormation(Service):
 
 def _only(call: Call, known: frozenset[str] | set[str]) -> None:
     """Refuse a parameter that would otherwise be ignored; an empty one asks for nothing."""
-    unknown = sorted(name for name, value in call.params.items() if name not in known and value not in ("", [], {}))
+    unknown = sorted(
+        name for name, value in call.params.items() if name not in known and value not in ("", [], {})
+    )
     if call.params.get("NotificationARNs"):
         unknown.append("NotificationARNs")
     if unknown:
@@ -346,7 +353,7 @@ def _only(call: Call, known: frozenset[str] | set[str]) -> None:
 
 
 def _page(items: list[Any], token: str | None) -> tuple[list[Any], dict[str, str]]:
-    """One page and, unless it is the last, the token of the next. Tokens count from the end: newest come first."""
+    """One page and, unless it is the last, the token of the next, counted from the end: newest come first."""
     start = len(items) - int(token) if token else 0
     rest = len(items) - start - PAGE
     return items[start : start + PAGE], {"NextToken": str(rest)} if rest > 0 else {}

@@ -1,8 +1,8 @@
-"""Fits CloudFormation's properties to an API's input: names, letter case, numbers as text. Used by every handler.
+"""Fits CloudFormation's properties to an API's input: names, letter case, numbers as text. For handlers.
 
-CloudFormation writes `ComputePlatform` where CodeDeploy's API says `computePlatform`, and passes numbers and booleans
-as text. botocore's models know the API's side, so one function serves all services, and a nested property that an API
-doesn't have is found before anything is made.
+CloudFormation writes `ComputePlatform` where CodeDeploy's API says `computePlatform`, and passes numbers and
+booleans as text. botocore's models know the API's side, so one function serves all services, and a nested
+property that an API doesn't have is found before anything is made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, ServiceModel
 
-from localaws.cloudformation.intrinsics import intrinsic
+from localaws.cloudformation.intrinsics import as_text, intrinsic
 
 FREE = "free"
 """A property whose inside isn't CloudFormation's: a policy document, a map of tags, plain text."""
@@ -27,7 +27,7 @@ Spec = Any
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A property whose inside is that of an API's input member, letter case aside. The model is read on first use."""
+    """A property that is an API's input member, letter case aside. The model is read on first use."""
 
     service: str
     operation: str
@@ -61,7 +61,7 @@ def input_shape(service: str, name: str, *path: str) -> Any:
 
 
 def unknown_properties(value: Any, spec: Spec, path: str) -> Iterator[str]:
-    """The path of each nested property that `spec` doesn't have. Functions not yet resolved are passed over."""
+    """The path of each nested property that `spec` doesn't have. Unresolved functions are passed over."""
     if spec is FREE or value is None or intrinsic(value) is not None:
         return
     if isinstance(spec, Api):
@@ -109,7 +109,9 @@ def fit(value: Any, shape: Any) -> Any:
 
 def call(service: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The input of an operation from CloudFormation's properties; absent ones are left out."""
-    fitted: dict[str, Any] = fit({k: v for k, v in values.items() if v is not None}, input_shape(service, name))
+    fitted: dict[str, Any] = fit(
+        {k: v for k, v in values.items() if v is not None}, input_shape(service, name)
+    )
     return fitted
 
 
@@ -131,11 +133,7 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "boolean" and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if kind == "string":
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, (dict, list)):
-            return json.dumps(value)
-        return str(value)
+        return as_json(value) if isinstance(value, (dict, list)) else as_text(value)
     return value
 
 

@@ -1,4 +1,4 @@
-"""What is known of a stack: its resources, events, outputs, change sets. Written by operations, read by the API."""
+"""What is known of a stack: resources, events, outputs, change sets. For operations and the API."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Stack:
         self._settled = threading.Event()
 
     def set_status(self, status: str, reason: str | None = None) -> None:
-        """The stack's own status, with its event. Readers see the status before the event that announces it."""
+        """The stack's own status, with its event. Readers see the status before its event."""
         self.status, self.reason = status, reason
         if status == "DELETE_COMPLETE":
             self.deleted = datetime.now(UTC)
@@ -140,6 +140,8 @@ class Stack:
         with self._lock:
             now = datetime.now(UTC)
             if self.events and self.events[-1].timestamp >= now:
-                now = self.events[-1].timestamp + _TICK  # pollers ask for what is later than the last they saw
+                now = (
+                    self.events[-1].timestamp + _TICK
+                )  # pollers ask for what is later than the last they saw
             event_id = f"{logical_id}-{status}-{uuid.uuid4()}"
             self.events.append(Event(event_id, now, logical_id, physical_id, kind, status, reason))

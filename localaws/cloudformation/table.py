@@ -1,11 +1,11 @@
 """The handler of most types: properties → one call, a name, an ARN. A new type is a class of a few lines.
 
-    class Application(Table):
-        type = "AWS::CodeDeploy::Application"
-        service, name = "codedeploy", "ApplicationName"
-        create_call, update_call, delete_call = "CreateApplication", None, "DeleteApplication"
-        own = ("ApplicationName", "ComputePlatform")
-        create_only = frozenset({"ApplicationName", "ComputePlatform"})
+class Application(Table):
+    type = "AWS::CodeDeploy::Application"
+    service, name = "codedeploy", "ApplicationName"
+    create_call, update_call, delete_call = "CreateApplication", None, "DeleteApplication"
+    own = ("ApplicationName", "ComputePlatform")
+    create_only = frozenset({"ApplicationName", "ComputePlatform"})
 """
 
 from __future__ import annotations
@@ -72,13 +72,17 @@ class Table(ResourceType):
         named = {self.renamed.get(p, p): properties.get(p) for p in self.delete_with}
         self.send(at, self.delete_call, {**named, self.renamed.get(self.name, self.name): physical_id})
 
-    def values(self, at: Context, name: str, wanted: Properties) -> dict[str, Any]:  # noqa: ARG002
+    def values(self, at: Context, name: str, wanted: Properties) -> dict[str, Any]:
         """The properties as the API names them."""
         found = {self.renamed.get(p, p): wanted[p] for p in self.own if p in wanted}
         return {**found, self.renamed.get(self.name, self.name): name}
 
     def update_values(
-        self, at: Context, name: str, old: Properties, wanted: Properties  # noqa: ARG002
+        self,
+        at: Context,
+        name: str,
+        old: Properties,
+        wanted: Properties,
     ) -> dict[str, Any]:
         """The input of the update call: as at creation, without what that call doesn't take."""
         assert self.update_call is not None
@@ -96,7 +100,11 @@ class Table(ResourceType):
         return at.arn(self.service, self.arn_format.format(name, **wanted))
 
     def describe(
-        self, at: Context, name: str, wanted: Properties, answer: Mapping[str, Any]  # noqa: ARG002
+        self,
+        at: Context,
+        name: str,
+        wanted: Properties,
+        answer: Mapping[str, Any],
     ) -> dict[str, str]:
         """Its attributes; `answer` is the create call's, empty after an update."""
         return {"Arn": self.arn(at, name, wanted)} if "Arn" in self.attributes else {}

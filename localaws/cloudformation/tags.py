@@ -1,4 +1,4 @@
-"""Tags of resources: at creation and when they change. Services differ in names only, so one table serves them."""
+"""Tags of resources, at creation and when they change. Services differ in names only: one table serves."""
 
 from __future__ import annotations
 

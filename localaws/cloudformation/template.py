@@ -1,7 +1,7 @@
-"""Reads a template: JSON or YAML with CloudFormation's short forms, its sections and attributes checked by name.
+"""Reads a template, JSON or YAML with short forms; checks its sections and attributes by name. For plans.
 
-Called by the change sets. What isn't known here is refused: a section or an attribute that were ignored would make a
-green local deployment mean nothing.
+What isn't known here is refused: were a section or an attribute ignored, a green local deployment would
+mean nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def check(body: Body) -> None:
     for name, output in (body.get("Outputs") or {}).items():
         unknown = sorted(set(output) - OUTPUT_ATTRIBUTES)
         if unknown:
-            raise invalid(f"Template format error: localaws does not implement {unknown} of the output {name}")
+            raise invalid(
+                f"Template format error: localaws does not implement {unknown} of the output {name}"
+            )
         if "Value" not in output:
             raise invalid(f"Template format error: Output {name} is malformed: it has no Value.")
 
@@ -116,12 +118,14 @@ def _check_resource(logical_id: str, resource: Any) -> None:
     if not logical_id.isalnum():
         raise invalid(f"Template format error: Resource name {logical_id} is non alphanumeric.")
     if not isinstance(resource, dict) or "Type" not in resource:
-        raise invalid(f"Template format error: [/Resources/{logical_id}] Every Resources object must have a Type.")
+        raise invalid(
+            f"Template format error: [/Resources/{logical_id}] Every Resources object must have a Type."
+        )
     unknown = sorted(set(resource) - RESOURCE_ATTRIBUTES)
     if "UpdatePolicy" in unknown:
         raise invalid(
-            f"localaws does not implement UpdatePolicy of {logical_id} ({resource['Type']}): CloudFormation never "
-            "moves an alias here, a release does, through CodeDeploy"
+            f"localaws does not implement UpdatePolicy of {logical_id} ({resource['Type']}): CloudFormation "
+            "never moves an alias here, a release does, through CodeDeploy"
         )
     if unknown:
         raise invalid(f"localaws does not implement the attributes {unknown} of {logical_id}")

@@ -1,4 +1,4 @@
-"""From what a caller sends to a plan: fetches, parses, transforms, checks capabilities. Called by the service."""
+"""From what a caller sends to a plan: fetches, parses, transforms, checks capabilities. For the service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IAM_CAPABILITIES = {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
 
 
 def text_of(world: World, params: Mapping[str, Any], stack: Stack | None = None) -> str:
-    """The template that a call gives: TemplateBody, TemplateURL, or the stack's own. Raises `ValidationError`."""
+    """The template that a call gives: TemplateBody, TemplateURL, or the stack's own."""
     given = [name for name in ("TemplateBody", "TemplateURL") if params.get(name)]
     if params.get("UsePreviousTemplate"):
         given.append("UsePreviousTemplate")
@@ -37,7 +37,13 @@ def text_of(world: World, params: Mapping[str, Any], stack: Stack | None = None)
 
 
 def make(
-    world: World, stack: Stack, text: str, given: list[dict[str, Any]], tags: Mapping[str, str], *, update: bool
+    world: World,
+    stack: Stack,
+    text: str,
+    given: list[dict[str, Any]],
+    tags: Mapping[str, str],
+    *,
+    update: bool,
 ) -> Plan:
     """The plan of a template for a stack."""
     body = template.parse(text)
@@ -69,7 +75,11 @@ def acknowledge(found: Plan, acknowledged: list[str], *, direct: bool) -> None:
     allowed = IAM_CAPABILITIES if needed == ["CAPABILITY_IAM"] else {"CAPABILITY_NAMED_IAM"}
     if needed and not allowed & set(acknowledged):
         missing += needed
-    if direct and template.transforms(template.parse(found.original)) and "CAPABILITY_AUTO_EXPAND" not in acknowledged:
+    if (
+        direct
+        and template.transforms(template.parse(found.original))
+        and "CAPABILITY_AUTO_EXPAND" not in acknowledged
+    ):
         missing.append("CAPABILITY_AUTO_EXPAND")
     if missing:
         raise AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")

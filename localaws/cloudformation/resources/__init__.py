@@ -1,4 +1,4 @@
-"""The resource types that a template may hold. A type is a class in a module here; the list below is the whole truth."""
+"""The resource types that a template may hold: classes in the modules here, all of them in the list below."""
 
 from __future__ import annotations
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from localaws.cloudformation.handler import Context, Properties
 from localaws.cloudformation.table import Table
 
 
-class Alarm(Table):
-    """A metric alarm."""
+class _Alarm(Table):
+    """What both kinds of alarm have in common."""
 
-    type = "AWS::CloudWatch::Alarm"
     service, name, name_limit = "cloudwatch", "AlarmName", 255
-    create_call = update_call = "PutMetricAlarm"
-    delete_call = "DeleteAlarms"
-    own = (
-        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
-        "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile", "EvaluationPeriods",
-        "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics", "Namespace", "OKActions",
-        "Period", "Statistic", "Threshold", "ThresholdMetricId", "TreatMissingData", "Unit",
-    )  # fmt: skip
+    create_call, update_call, delete_call = "PutMetricAlarm", "PutMetricAlarm", "DeleteAlarms"
+    own: ClassVar[tuple[str, ...]] = ()
     create_only = frozenset({"AlarmName"})
     attributes = frozenset({"Arn"})
     tagged = True
@@ -28,14 +23,27 @@ class Alarm(Table):
         at.client("cloudwatch").delete_alarms(AlarmNames=[physical_id])
 
 
-class CompositeAlarm(Alarm):
+class Alarm(_Alarm):
+    """A metric alarm."""
+
+    type = "AWS::CloudWatch::Alarm"
+    own = (
+        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
+        "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile", "EvaluationPeriods",
+        "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics", "Namespace", "OKActions",
+        "Period", "Statistic", "Threshold", "ThresholdMetricId", "TreatMissingData", "Unit",
+    )  # fmt: skip
+
+
+class CompositeAlarm(_Alarm):
     """An alarm over alarms."""
 
     type = "AWS::CloudWatch::CompositeAlarm"
-    create_call = update_call = "PutCompositeAlarm"
+    create_call, update_call = "PutCompositeAlarm", "PutCompositeAlarm"
     own = (
-        "ActionsEnabled", "ActionsSuppressor", "ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod",
-        "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "InsufficientDataActions", "OKActions",
+        "ActionsEnabled", "ActionsSuppressor", "ActionsSuppressorExtensionPeriod",
+        "ActionsSuppressorWaitPeriod", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule",
+        "InsufficientDataActions", "OKActions",
     )  # fmt: skip
     required = frozenset({"AlarmRule"})
 

@@ -22,7 +22,7 @@ class Application(Table):
 
 
 class DeploymentGroup(Table):
-    """A deployment group. An update leaves alone what the template no longer mentions: AWS keeps removed alarms."""
+    """A deployment group. An update leaves alone what the template drops: AWS keeps removed alarms."""
 
     type = "AWS::CodeDeploy::DeploymentGroup"
     service, name, name_limit = "codedeploy", "DeploymentGroupName", 100

@@ -47,7 +47,9 @@ class DynamoDbTable(ResourceType):
 
     def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
         client = at.client("dynamodb")
-        changed: dict[str, Any] = {k: wanted[k] for k in _CHANGEABLE if k in wanted and old.get(k) != wanted[k]}
+        changed: dict[str, Any] = {
+            k: wanted[k] for k in _CHANGEABLE if k in wanted and old.get(k) != wanted[k]
+        }
         if old.get("DeletionProtectionEnabled") and "DeletionProtectionEnabled" not in wanted:
             changed["DeletionProtectionEnabled"] = False
         if old.get("SSESpecification") != wanted.get("SSESpecification"):
@@ -56,7 +58,10 @@ class DynamoDbTable(ResourceType):
             client.update_table(**call("dynamodb", "UpdateTable", {**changed, "TableName": physical_id}))
             self._settle(at, physical_id)
         for index in _index_changes(old, wanted):
-            values = {"AttributeDefinitions": wanted["AttributeDefinitions"], "GlobalSecondaryIndexUpdates": [index]}
+            values = {
+                "AttributeDefinitions": wanted["AttributeDefinitions"],
+                "GlobalSecondaryIndexUpdates": [index],
+            }
             client.update_table(**call("dynamodb", "UpdateTable", {**values, "TableName": physical_id}))
             self._settle(at, physical_id)
         self._extras(at, physical_id, old, wanted)
@@ -94,7 +99,9 @@ class DynamoDbTable(ResourceType):
         if old.get(expiry) != wanted.get(expiry):
             specification = wanted.get(expiry) or {**old[expiry], "Enabled": False}
             shape = input_shape("dynamodb", "UpdateTimeToLive", expiry)
-            client.update_time_to_live(TableName=name, TimeToLiveSpecification=fit(dict(specification), shape))
+            client.update_time_to_live(
+                TableName=name, TimeToLiveSpecification=fit(dict(specification), shape)
+            )
 
 
 def _encryption(value: Properties) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailedError
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
-from localaws.cloudformation.shapes import FREE, Api, as_json, call, is_true
+from localaws.cloudformation.shapes import FREE, as_json, call, is_true
+from localaws.cloudformation.shapes import Api as ApiMember
 from localaws.cloudformation.table import Table
 from localaws.cloudformation.tags import create_member, retag
 
@@ -18,7 +19,7 @@ class Api(ResourceType):
 
     type = "AWS::ApiGatewayV2::Api"
     properties = {
-        **{name: Api("apigatewayv2", "CreateApi", name) for name in _SETTINGS},
+        **{name: ApiMember("apigatewayv2", "CreateApi", name) for name in _SETTINGS},
         **dict.fromkeys(("Body", "FailOnWarnings", "ProtocolType", "Tags"), FREE),
     }
     create_only = frozenset({"ProtocolType"})

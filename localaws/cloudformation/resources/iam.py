@@ -179,11 +179,13 @@ class ManagedPolicy(ResourceType):
 
 
 def _inline(properties: Properties) -> dict[str, str]:
-    return {policy["PolicyName"]: _document(policy["PolicyDocument"]) for policy in properties.get("Policies", [])}
+    return {
+        policy["PolicyName"]: _document(policy["PolicyDocument"]) for policy in properties.get("Policies", [])
+    }
 
 
 def _document(given: Any) -> str:
-    """A policy document as text. moto wants the Version that AWS lets one leave out; they differ in variables only."""
+    """A policy document as text. moto wants the Version that AWS can do without."""
     document = json.loads(given) if isinstance(given, str) else given
     if "Version" not in document:
         if "${" in json.dumps(document):

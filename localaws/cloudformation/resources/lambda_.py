@@ -39,7 +39,9 @@ class Function(ResourceType):
     def create(self, at: Context, wanted: Properties) -> Made:
         client = at.client("lambda")
         name = str(wanted.get("FunctionName") or at.generated_name(64))
-        values = {k: v for k, v in wanted.items() if k not in ("Code", "Tags", "ReservedConcurrentExecutions")}
+        values = {
+            k: v for k, v in wanted.items() if k not in ("Code", "Tags", "ReservedConcurrentExecutions")
+        }
         client.create_function(
             **call("lambda", "CreateFunction", {**values, "FunctionName": name}),
             **create_member("lambda", "CreateFunction", at.all_tags(wanted.get("Tags"))),
@@ -54,7 +56,9 @@ class Function(ResourceType):
         client = at.client("lambda")
         if old["Code"] != wanted["Code"] or old.get("Architectures") != wanted.get("Architectures"):
             values = {"Architectures": wanted["Architectures"]} if "Architectures" in wanted else {}
-            client.update_function_code(FunctionName=physical_id, **_code(wanted["Code"], "ZipFile"), **values)
+            client.update_function_code(
+                FunctionName=physical_id, **_code(wanted["Code"], "ZipFile"), **values
+            )
             self._settle(at, physical_id)
         if any(old.get(name) != wanted.get(name) for name in _CONFIGURATION):
             values = {k: wanted[k] for k in _CONFIGURATION if k in wanted}
@@ -77,11 +81,13 @@ class Function(ResourceType):
         client = at.client("lambda")
 
         def settled() -> bool:
-            found = client.get_function_configuration(FunctionName=name)
+            found: dict[str, str] = client.get_function_configuration(FunctionName=name)
             for status, reason in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
                 if found.get(status) == "Failed":
                     raise ResourceFailedError(f"{name}: {found.get(reason, 'the function failed')}")
-            return found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful"
+            return (
+                found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful"
+            )
 
         at.until(settled, f"the function {name}")
 
@@ -122,13 +128,16 @@ class Version(ResourceType):
 
     def create(self, at: Context, wanted: Properties) -> Made:
         client = at.client("lambda")
-        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=wanted["FunctionName"])
+        pages = client.get_paginator("list_versions_by_function").paginate(
+            FunctionName=wanted["FunctionName"]
+        )
         known = {entry["Version"] for page in pages for entry in page["Versions"]}
         answer = client.publish_version(**call("lambda", "PublishVersion", wanted))
         version = answer["Version"]
         if version in known:
             raise ResourceFailedError(
-                f"A version for this Lambda function exists ( {version} ). Modify the function to create a new version."
+                f"A version for this Lambda function exists ( {version} ). Modify the function to create a "
+                "new version."
             )
         arn = _qualified(answer["FunctionArn"], version)
         return Made(arn, {"Version": version, "FunctionArn": arn})
@@ -178,7 +187,15 @@ class Permission(ResourceType):
 
     type = "AWS::Lambda::Permission"
     properties = dict.fromkeys(
-        ("Action", "EventSourceToken", "FunctionName", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
+        (
+            "Action",
+            "EventSourceToken",
+            "FunctionName",
+            "Principal",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        ),
         FREE,
     )
     required = frozenset({"Action", "FunctionName", "Principal"})
@@ -225,7 +242,13 @@ class EventInvokeConfig(ResourceType):
     type = "AWS::Lambda::EventInvokeConfig"
     properties = {
         name: Api("lambda", "PutFunctionEventInvokeConfig", name)
-        for name in ("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier")
+        for name in (
+            "DestinationConfig",
+            "FunctionName",
+            "MaximumEventAgeInSeconds",
+            "MaximumRetryAttempts",
+            "Qualifier",
+        )
     }
     required = frozenset({"FunctionName", "Qualifier"})
     create_only = frozenset({"FunctionName", "Qualifier"})

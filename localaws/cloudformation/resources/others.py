@@ -1,9 +1,9 @@
-"""Types of services with one resource each: log groups, model package groups, SSM parameters, wait handles."""
+"""Services with one type each: log groups, model package groups, SSM parameters, wait handles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
 from localaws.cloudformation.shapes import FREE
@@ -113,7 +113,7 @@ class WaitConditionHandle(ResourceType):
     """Something that exists and does nothing: what a stack without resources holds."""
 
     type = "AWS::CloudFormation::WaitConditionHandle"
-    properties: dict[str, Any] = {}
+    properties: ClassVar[dict[str, Any]] = {}
 
     def create(self, at: Context, wanted: Properties) -> Made:
         return Made(at.generated_name())

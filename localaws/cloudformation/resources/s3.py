@@ -52,7 +52,11 @@ class Bucket(ResourceType):
 
     def create(self, at: Context, wanted: Properties) -> Made:
         name = str(wanted.get("BucketName") or at.generated_name(63, lower=True))
-        where = {} if at.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": at.region}}
+        where = (
+            {}
+            if at.region == "us-east-1"
+            else {"CreateBucketConfiguration": {"LocationConstraint": at.region}}
+        )
         at.client("s3").create_bucket(Bucket=name, **where)
         at.made(name)
         return self._configure(at, name, {}, wanted)
@@ -123,7 +127,9 @@ def _notification(client: Any, bucket: str, value: Properties) -> None:
 def _lifecycle(client: Any, bucket: str, value: Properties) -> None:
     shape = input_shape("s3", "PutBucketLifecycleConfiguration", "LifecycleConfiguration")
     rules = [_rule(rule) for rule in value["Rules"]]
-    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=fit({"Rules": rules}, shape))
+    client.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration=fit({"Rules": rules}, shape)
+    )
 
 
 def _rule(rule: Properties) -> dict[str, Any]:

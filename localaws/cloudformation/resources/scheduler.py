@@ -14,8 +14,8 @@ class Schedule(Table):
     create_call, update_call, delete_call = "CreateSchedule", "UpdateSchedule", "DeleteSchedule"
     delete_with = ("GroupName",)
     own = (
-        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "Name", "ScheduleExpression",
-        "ScheduleExpressionTimezone", "StartDate", "State", "Target",
+        "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "Name",
+        "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "State", "Target",
     )  # fmt: skip
     required = frozenset({"FlexibleTimeWindow", "ScheduleExpression", "Target"})
     create_only = frozenset({"Name", "GroupName"})

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
+from localaws.cloudformation.intrinsics import as_text
 from localaws.cloudformation.shapes import FREE, as_json
 from localaws.cloudformation.tags import create_member, retag
 
@@ -30,7 +31,9 @@ class Topic(ResourceType):
     def create(self, at: Context, wanted: Properties) -> Made:
         name = str(wanted.get("TopicName") or at.generated_name(256))
         tags = create_member("sns", "CreateTopic", at.all_tags(wanted.get("Tags")))
-        arn = at.client("sns").create_topic(Name=name, Attributes=_attributes(wanted, _TOPIC), **tags)["TopicArn"]
+        arn = at.client("sns").create_topic(Name=name, Attributes=_attributes(wanted, _TOPIC), **tags)[
+            "TopicArn"
+        ]
         at.made(arn)
         self._subscribe(at, arn, {}, wanted)
         return self._made(arn)
@@ -154,4 +157,4 @@ def _attributes(wanted: Properties, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else as_json(value) if isinstance(value, dict) else str(value)
+    return as_json(value) if isinstance(value, dict) else as_text(value)

@@ -1,4 +1,4 @@
-"""AWS::StepFunctions::StateMachine: the definition inline or from S3, JSON or YAML, with its substitutions."""
+"""AWS::StepFunctions::StateMachine: a definition inline or from S3, JSON or YAML, with substitutions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from localaws.cloudformation.errors import ResourceFailedError
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
+from localaws.cloudformation.intrinsics import as_text
 from localaws.cloudformation.shapes import FREE, Api, call
 from localaws.cloudformation.tags import create_member, retag
 from localaws.cloudformation.template import parse
@@ -90,7 +91,7 @@ class StateMachine(ResourceType):
 
 
 def definition(at: Context, wanted: Properties) -> str:
-    """The definition as JSON text, its `${…}` replaced. Raises when one has no substitution: AWS would run it as it is."""
+    """The definition as JSON text, its `${…}` replaced. Raises when one has no substitution."""
     sources = [name for name in _DEFINITION[:3] if name in wanted]
     if len(sources) != 1:
         raise ResourceFailedError(f"exactly one of {', '.join(_DEFINITION[:3])} must be given, not {sources}")
@@ -110,11 +111,7 @@ def substitute(text: str, values: Mapping[str, Any]) -> str:
     missing = sorted(set(_PLACEHOLDER.findall(text)) - set(values))
     if missing:
         raise ResourceFailedError(f"the definition has placeholders without a substitution: {missing}")
-    return _PLACEHOLDER.sub(lambda match: _text(values[match[1]]), text)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return _PLACEHOLDER.sub(lambda match: as_text(values[match[1]]), text)
 
 
 def _as_json(text: str) -> str:
