@@ -105,7 +105,9 @@ def _message(world: World, alarm: Alarm, before: str) -> dict[str, str]:
     }
     as_text = (
         f'The alarm "{alarm.name}" went from {before} to {alarm.state} '
-        f"at {alarm.state_updated:%Y-%m-%d %H:%M:%S} UTC.\n\nReason: {alarm.reason}\n\nDescription: {alarm.settings.get('AlarmDescription', '')}\n"
+        f"at {alarm.state_updated:%Y-%m-%d %H:%M:%S} UTC.\n\n"
+        f"Reason: {alarm.reason}\n\n"
+        f"Description: {alarm.settings.get('AlarmDescription', '')}\n"
         f"Alarm: {alarm.arn}\n"
     )
     both = json.dumps({"default": json.dumps(as_json, default=str), "email": as_text})

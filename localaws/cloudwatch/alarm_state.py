@@ -22,7 +22,8 @@ def next_state(breaching: Sequence[bool | None], needed: int, periods: int, miss
     """The state that follows from the data points, oldest first; None when the present one is kept.
 
     `breaching` covers the evaluation range: True beyond the threshold, False within, None without data.
-    `needed` (DatapointsToAlarm) out of `periods` (EvaluationPeriods) make an alarm; `missing` is TreatMissingData.
+    `needed` (DatapointsToAlarm) out of `periods` (EvaluationPeriods) make an alarm; `missing` is
+    TreatMissingData.
     """
     known = [point for point in breaching if point is not None]
     if len(known) >= periods:  # enough real data, if from further back: what is missing doesn't matter

@@ -1,7 +1,7 @@
 """The thread that evaluates alarms, period by period, and moves them between states. Run by CloudWatch.
 
 An alarm's periods last `period / time scale` real seconds and begin where that divides the time since the
-epoch. No period is passed over, however short it is: what ended since the last look is evaluated in its order.
+epoch. No period is passed over, however short: what ended since the last look is evaluated in its order.
 """
 
 from __future__ import annotations

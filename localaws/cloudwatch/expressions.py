@@ -203,7 +203,7 @@ def _listed(value: Value) -> list[Series]:
 
 
 def _combined(operation: Operation, left: Value, right: Value) -> Value:
-    """Both numbers, or a number with each value, or values at the same time; what can't be divided is absent."""
+    """Two numbers, a number with each value, or values of the same time; what can't be divided is absent."""
     if isinstance(left, list):
         return [each for one in left for each in _listed(_combined(operation, one, right))]
     if isinstance(right, list):

@@ -47,7 +47,7 @@ def invoke_function(world: World, arn: str, text: str, principal: str, source_ar
     if function is None:
         raise DeliveryError("this world has no Lambda", retryable=False)
     try:
-        function.invoke_for_service(arn, text.encode(), principal=principal, source_arn=source_arn)
+        function.queue_for_service(arn, text.encode(), principal=principal, source_arn=source_arn)
     except AwsError as error:
         raise translated(error) from error
 

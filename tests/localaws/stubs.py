@@ -37,7 +37,7 @@ class LambdaStub(Service):
         super().__init__(world)
         self.invoked: Watched[tuple[str, bytes, str, str]] = Watched(1000)
 
-    def invoke_for_service(self, arn: str, payload: bytes, *, principal: str, source_arn: str) -> None:
+    def queue_for_service(self, arn: str, payload: bytes, *, principal: str, source_arn: str) -> None:
         self.invoked.add((arn, payload, principal, source_arn))
 
     def invoke(self, call: Call) -> dict[str, Any]:
