@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+NUMBER = r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DATETIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?)?$"
 ARTICLES = {"datetime": "a datetime", "integer": "an integer", "number": "a number", "string": "text"}
 
@@ -63,6 +63,9 @@ def _parse_string(column: pa.Array) -> Parsed:
 
 def _parse_number(column: pa.Array) -> Parsed:
     if pa.types.is_string(column.type):
+        plain = _parse_plain_numbers(column)
+        if plain is not None:
+            return plain
         text, blank = _trim(column)
         fits = _mask(pc.match_substring_regex(text, NUMBER))
         values = _convert(text, fits, pa.float64(), float).to_numpy(zero_copy_only=False)
@@ -74,6 +77,22 @@ def _parse_number(column: pa.Array) -> Parsed:
         return _all_wrong(column, np.full(len(column), np.nan))
     values = np.where(blank, np.nan, values) + 0.0  # -0.0 becomes 0.0
     return Parsed(values, blank, ~blank & ~(fits & np.isfinite(values)))
+
+
+def _parse_plain_numbers(column: pa.Array) -> Parsed | None:
+    """Parse text at once when every value is a finite number or empty; None when one isn't.
+
+    The cast reads what NUMBER describes, and nan and inf, which the check for finite values takes out.
+    """
+    blank = _mask(column.is_null()) | (pc.binary_length(column).to_numpy(zero_copy_only=False) == 0)
+    try:
+        numbers = pc.cast(_only(column, ~blank), pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    values = numbers.to_numpy(zero_copy_only=False) + 0.0
+    if not np.isfinite(values[~blank]).all():
+        return None
+    return Parsed(values, blank, np.zeros(len(column), dtype=bool))
 
 
 def _parse_datetime(column: pa.Array) -> Parsed:
@@ -95,11 +114,16 @@ def _parse_datetime(column: pa.Array) -> Parsed:
 
 def _convert(text: pa.Array, fits: Mask, target: pa.DataType, one: Any) -> pa.Array:
     """Convert the values that fit; what can't be converted (a 13th month) becomes null."""
-    chosen = text if fits.all() else pc.if_else(pa.array(fits), text, pa.scalar(None, pa.string()))
+    chosen = _only(text, fits)
     try:
         return pc.cast(chosen, target)
     except pa.ArrowInvalid:
         return pa.array([_one_or_none(one, value) for value in chosen.to_pylist()], target)
+
+
+def _only(text: pa.Array, wanted: Mask) -> pa.Array:
+    """Return the text with null where it isn't wanted."""
+    return text if wanted.all() else pc.if_else(pa.array(wanted), text, pa.nulls(len(text), pa.string()))
 
 
 def _one_or_none(one: Any, value: str | None) -> Any:

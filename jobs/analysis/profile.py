@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,16 @@ from jobs.parsing import parse
 WHOLE = r"^\s*-?[0-9]+\s*$"
 DISTINCT_LIMIT = 1_000
 INTEGRAL, FRACTIONAL, STRING, UNKNOWN = "Integral", "Fractional", "String", "Unknown"
+
+
+def written_whole(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which texts have neither a decimal point nor an exponent nor anything else but digits."""
+    try:
+        pc.cast(column, pa.int64())
+    except pa.ArrowInvalid:
+        mask: npt.NDArray[np.bool_] = pc.match_substring_regex(column, WHOLE).to_numpy(zero_copy_only=False)
+        return mask
+    return np.ones(len(column), dtype=bool)
 
 
 class Moments:
@@ -73,8 +84,7 @@ class Profile:
             self.numbers.update(values)
             self.sketch.update(values)
         if not self.fraction_seen:
-            written_whole = pc.match_substring_regex(column, WHOLE).to_numpy(zero_copy_only=False)
-            self.fraction_seen = bool(np.any(numeric & ~written_whole))
+            self.fraction_seen = bool(np.any(numeric & ~written_whole(column)))
         self._text_seen = self._text_seen or bool(parsed.wrong.any())
         if self._counts_texts:
             self._count_texts(column)

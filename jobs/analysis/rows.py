@@ -23,7 +23,7 @@ from jobs.analysis.profile import Profile
 from jobs.header import read_header
 from jobs.outcome import JobError
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass
@@ -158,16 +158,16 @@ def read_capture(folder: Path, names: list[str], window: Window | None) -> Rows:
     return rows
 
 
-def records(folder: Path) -> Iterator[bytes]:
-    """Yield the lines of all capture files; blank ones are none."""
+def records(folder: Path) -> Iterator[str]:
+    """Yield the lines of all capture files; blank ones are none. What isn't UTF-8 comes as U+FFFD."""
     for path in files_of(folder):
-        with path.open("rb") as file:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
             for line in file:
-                if line.strip():
+                if not line.isspace():
                     yield line
 
 
-def request_rows(record: bytes, window: Window | None) -> str | None:
+def request_rows(record: str, window: Window | None) -> str | None:
     """Return a captured request's CSV rows, or None outside the window. Raises UnreadableError."""
     try:
         given = json.loads(record)
@@ -194,8 +194,8 @@ def decode_input(captured: Any) -> str:
         data, encoding = entry["data"], entry["encoding"]
     except (TypeError, KeyError) as error:
         raise UnreadableError("no endpointInput") from error
-    kind = str(entry.get("observedContentType", "text/csv")).partition(";")[0].strip().lower()
-    if kind != "text/csv":
+    kind = entry.get("observedContentType", "text/csv")
+    if kind != "text/csv" and (kind := str(kind).partition(";")[0].strip().lower()) != "text/csv":
         raise UnreadableError(f"content type {kind} instead of text/csv")
     try:
         if encoding == "BASE64":
