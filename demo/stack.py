@@ -118,23 +118,22 @@ class Stack:
 
     def build(self) -> None:
         """The real `sam build`."""
-        self._sam("build", "--config-env", "local", "--build-dir", str(self.build_folder))
+        self._sam("build", "--build-dir", str(self.build_folder))
 
     def deploy(self, *overrides: str) -> None:
         """The real `sam deploy --config-env local`."""
         extra = ["--parameter-overrides", *overrides] if overrides else []
         template = str(self.build_folder / "template.yaml")
-        self._sam(
-            "deploy", "--config-env", "local", "--template-file", template, "--stack-name", self.name, *extra
-        )
+        self._sam("deploy", "--template-file", template, "--stack-name", self.name, *extra)
         self.__dict__.pop("outputs", None)
 
     def _sam(self, *arguments: str) -> None:
         sam = Path(sys.executable).with_name("sam")
+        config = ["--config-file", str(self.source / "samconfig.toml"), "--config-env", "local"]
         log = self.aws.home / f"sam-{arguments[0]}.log"
         with log.open("wb") as out:
             done = subprocess.run(
-                [str(sam), *arguments], cwd=self.source, env=self.aws.environment(),
+                [str(sam), *arguments, *config], cwd=self.source, env=self.aws.environment(),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
         if done.returncode != 0:

@@ -136,7 +136,7 @@ def test_another_model_needs_only_another_model_folder(
 def test_every_call_was_permitted_by_its_role(aws: LocalAws, app: App, live: str) -> None:
     """GIVEN every permission used so far WHEN held against the roles' policies THEN each is allowed there.
 
-    The local AWS does not enforce identity policies yet; this shows that AWS would have let each call through.
+    The local AWS doesn't enforce identity policies yet; this shows that AWS would have let each call pass.
     """
     policies = Policies(aws.client("iam"))
     used = [p for p in aws.read("/_localaws/permissions.json") if ":role/" in p["principal"]]
