@@ -96,7 +96,7 @@ def _number(text: str, names: dict[str, int]) -> int:
 
 
 def _month_day(field: str) -> DayTest:
-    """`L` is the last day, `L-3` three before it, `15W` the weekday nearest to the 15th, `LW` the last one."""
+    """`L` is the last day, `L-3` three before it, `15W` the weekday nearest the 15th, `LW` the last one."""
     if match := re.fullmatch(r"L(?:-(\d+))?", field):
         back = int(match.group(1) or 0)
         return lambda day: day.day == _length(day) - back

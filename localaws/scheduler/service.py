@@ -1,8 +1,8 @@
 """EventBridge Scheduler: fires the schedules that moto keeps, in scaled time. Observes moto's Scheduler.
 
-A schedule's time begins, with the real one, when it is created or updated, and passes faster by the time scale:
-what is due in an hour fires after `1 h / scale`, whether it was written as a rate, a cron or a moment. What
-targets are told (`<aws.scheduler.scheduled-time>`) is the real time of the firing, by which they find their data.
+A schedule's time begins, with the real one, when it is created or updated, and passes faster by the time
+scale: what is due in an hour fires after `1 h / scale`, whether it was written as a rate, a cron or a moment.
+What targets are told (`<aws.scheduler.scheduled-time>`) is the real time of the firing: they find data by it.
 """
 
 from __future__ import annotations
