@@ -7,13 +7,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
-from safe_deploy.domain.drift import Findings
+from safe_deploy.domain.drift import Findings, has_comparison
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Objects, Outside
 from safe_deploy.entry import task
-from safe_deploy.errors import NotFoundError
 from safe_deploy.wiring import aws
 
 logger = observability.logger()
@@ -48,9 +47,8 @@ def handler(
 
 
 def read_findings(output: str, objects: Objects) -> Findings:
-    """Read the analyzer's report and violations; it writes no violations where it had no rows."""
-    try:
-        violations = objects.read_json(f"{output}/constraint_violations.json")
-    except NotFoundError:
-        violations = None
-    return Findings.parse(objects.read_json(f"{output}/report.json"), violations)
+    """Read the analyzer's report, and its violations where it had anything to compare."""
+    report = objects.read_json(f"{output}/report.json")
+    compared = has_comparison(report)
+    violations = objects.read_json(f"{output}/constraint_violations.json") if compared else None
+    return Findings.parse(report, violations)

@@ -9,7 +9,12 @@ from typing import Any
 from safe_deploy.domain.fields import Fields
 
 DRIFT_CHECK = "baseline_drift_check"
-WITH_DATA = ("Completed", "CompletedWithViolations")
+COMPARED = ("Completed", "CompletedWithViolations")
+
+
+def has_comparison(report: Any) -> bool:
+    """Return whether the analyzer had rows to compare, and so has written its violations."""
+    return Fields(report, "report.json").text("outcome") in COMPARED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from typing import Any
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.policy import Gate, Policy
 
+ROUNDING = 1e-9
+"""Share of the champion's metric by which a candidate exactly at the limit may seem above it."""
+
 Metrics = Mapping[str, float]
 
 
@@ -93,7 +96,7 @@ def _worse(gate: Gate, value: float, champions: Metrics, better: str) -> str | N
     if champion is None:
         return f"{gate.metric} was not measured for the champion"
     worse = value - champion if better == "lower" else champion - value
-    if worse <= gate.value * abs(champion):
+    if worse <= (gate.value + ROUNDING) * abs(champion):
         return None
     return (
         f"{gate.metric} {value:.6g} is worse than the champion's {champion:.6g} "

@@ -26,7 +26,7 @@ def audit_entry(
 ) -> tuple[Key, dict[str, Any]]:
     """Return an audit entry. Its key derives from time and content: written twice, it is kept once."""
     entry = {"event": event, "actor": actor, "detail": dict(detail)}
-    return Key(f"AUDIT#{release_id}", f"{iso(now)}#{digest_of(entry)[:4]}"), entry
+    return Key(f"AUDIT#{release_id}", f"{iso(now)}#{digest_of(entry)[:8]}"), entry
 
 
 def transition(state: State) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,306 @@
+"""AWS in memory, as the functions see it through their ports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from typing import Any
+
+from safe_deploy.domain.fields import parse_json
+from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.ports import Deployment, Endpoint, Invocation, StoredObject
+from safe_deploy.domain.source import Source
+from safe_deploy.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    TooLargeError,
+    TransientError,
+)
+
+from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, Memory
+
+START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that moves when it is told to, or slept on."""
+
+    def __init__(self) -> None:
+        self.time, self.passed = START, 0.0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def seconds(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += timedelta(seconds=seconds)
+        self.passed += seconds
+
+
+class FakeObjects:
+    """S3 in memory: URI to content; versions by (URI, version id)."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+        self.versions: dict[tuple[str, str], bytes] = {}
+        self.written: list[str] = []
+        self.denied: set[str] = set()
+
+    def put(self, uri: str, content: bytes | dict[str, Any], version_id: str = "v1") -> None:
+        """Put an object there for a test."""
+        stored = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.content[uri] = self.versions[uri, version_id] = stored
+
+    def describe(self, uri: str) -> StoredObject:
+        content = self._found(uri, "")
+        return StoredObject(uri, md5(content).hexdigest(), len(content), "v1")
+
+    def read(self, uri: str, *, limit: int, version_id: str = "") -> bytes:
+        content = self._found(uri, version_id)
+        if len(content) > limit:
+            raise TooLargeError(f"{uri} has more than {limit:,} bytes")
+        return content
+
+    def read_json(self, uri: str) -> Any:
+        return parse_json(self.read(uri, limit=10**9), uri.rpartition("/")[2])
+
+    def write(self, uri: str, content: bytes, content_type: str) -> None:
+        self.put(uri, content)
+        self.written.append(uri)
+
+    def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        for uri in sorted(self.content):
+            if uri.startswith(f"s3://{bucket}/{prefix}"):
+                yield self.describe(uri)
+
+    def _found(self, uri: str, version_id: str) -> bytes:
+        if uri in self.denied:
+            raise AccessDeniedError(f"read {uri}: AccessDenied")
+        content = self.versions.get((uri, version_id)) if version_id else self.content.get(uri)
+        if content is None:
+            raise NotFoundError(f"{uri} doesn't exist")
+        return content
+
+
+class FakeFunctions:
+    """The inference function: versions, alias, and what a version answers."""
+
+    def __init__(self) -> None:
+        self.versions = {"1": LiveVersion("1", "none", "none")}
+        self.alias = "1"
+        self.weights: dict[str, float] = {}
+        self.answer: Callable[[str, Mapping[str, Any]], Invocation] = lambda version, event: Invocation(b"")
+        self.events: list[Mapping[str, Any]] = []
+
+    def live(self) -> Alias:
+        return Alias(self.versions[self.alias], dict(self.weights))
+
+    def version(self, version: str) -> LiveVersion:
+        if version not in self.versions:
+            raise NotFoundError(f"there is no version {version}")
+        return self.versions[version]
+
+    def invoke(self, version: str, event: Mapping[str, Any]) -> Invocation:
+        self.events.append(event)
+        return self.answer(version, event)
+
+
+class FakePredictions:
+    """Endpoints that score each row by a function of its values."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.score: Callable[[list[float]], object] = sum
+        self.milliseconds: Iterator[float] | None = None
+        self.failure: Exception | None = None
+        self.calls: list[tuple[str, int]] = []
+
+    def invoke(self, endpoint_name: str, rows: str) -> bytes:
+        if self.failure:
+            raise self.failure
+        parsed = [[float(cell) for cell in line.split(",")] for line in rows.splitlines()]
+        self.calls.append((endpoint_name, len(parsed)))
+        self.clock.advance((next(self.milliseconds) if self.milliseconds else 5.0) / 1000)
+        return "".join(f"{self.score(row)}\n" for row in parsed).encode()
+
+
+class FakeEndpoints:
+    """What a release leaves: endpoints by name and status; configs, models, scaling, schedules by name."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[str, Endpoint] = {}
+        self.configs: set[str] = set()
+        self.models: set[str] = set()
+        self.scaling: set[str] = set()
+        self.schedules: set[str] = set()
+        self.log: list[str] = []
+
+    def add(self, name: str, status: str = "InService", capture: int = 100) -> None:
+        """Put an endpoint with its config there for a test."""
+        self.endpoints[name] = Endpoint(name, status, capture)
+        self.configs.add(name)
+
+    def describe(self, name: str) -> Endpoint | None:
+        return self.endpoints.get(name)
+
+    def remove_schedule(self, name: str) -> bool:
+        return self._remove(self.schedules, "schedule", name)
+
+    def remove_scaling(self, endpoint_name: str) -> bool:
+        return self._remove(self.scaling, "scaling", endpoint_name)
+
+    def remove_endpoint(self, name: str) -> bool:
+        if name not in self.endpoints:
+            return False
+        if name in self.scaling:
+            raise InvalidRequestError("an endpoint with a scaling target can't be deleted")
+        self.endpoints[name] = replace(self.endpoints[name], status="Deleting")
+        self.log.append(f"endpoint {name}")
+        return True
+
+    def remove_config(self, name: str) -> bool:
+        return self._remove(self.configs, "config", name)
+
+    def remove_model(self, name: str) -> bool:
+        return self._remove(self.models, "model", name)
+
+    def finish_deleting(self) -> None:
+        """Let SageMaker finish what it was asked to delete."""
+        self.endpoints = {name: found for name, found in self.endpoints.items() if found.status != "Deleting"}
+
+    def _remove(self, names: set[str], kind: str, name: str) -> bool:
+        if name not in names:
+            return False
+        names.remove(name)
+        self.log.append(f"{kind} {name}")
+        return True
+
+
+class FakeExecutions:
+    """Executions by ARN, and tasks that wait."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, str] = {}
+        self.start = START
+        self.waiting: set[str] = set()
+        self.answers: list[tuple[str, dict[str, Any]]] = []
+        self.failure: Exception | None = None
+
+    def status(self, execution_arn: str) -> str | None:
+        return self.statuses.get(execution_arn)
+
+    def started(self, execution_arn: str) -> datetime:
+        return self.start
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        if self.failure:
+            raise self.failure
+        if task_token not in self.waiting:
+            return False
+        self.waiting.remove(task_token)
+        self.answers.append((task_token, dict(output)))
+        return True
+
+
+class FakeDeployments:
+    """Deployments by id, and what hooks reported."""
+
+    def __init__(self) -> None:
+        self.deployments: dict[str, Deployment] = {}
+        self.reports: list[tuple[str, str, bool]] = []
+
+    def get(self, deployment_id: str) -> Deployment:
+        if deployment_id not in self.deployments:
+            raise NotFoundError(f"there is no deployment {deployment_id}")
+        return self.deployments[deployment_id]
+
+    def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
+        self.reports.append((deployment_id, hook_execution_id, succeeded))
+
+
+class FakeTopic:
+    """Notices that were sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.failures = 0
+
+    def publish(self, subject: str, text: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise TransientError("SNS is away")
+        assert len(subject) <= 100
+        assert subject.isascii()
+        assert subject.isprintable()
+        self.sent.append((subject, text))
+
+
+class FakeKeys:
+    """A key whose ciphertexts open only with the context they were made with."""
+
+    def encrypt(self, secret: str, context: Mapping[str, str]) -> bytes:
+        return json.dumps([secret[::-1], sorted(context.items())]).encode().hex().encode()
+
+    def decrypt(self, ciphertext: bytes, context: Mapping[str, str]) -> str:
+        secret, bound = json.loads(bytes.fromhex(ciphertext.decode()))
+        if bound != [list(pair) for pair in sorted(context.items())]:
+            raise InvalidRequestError("decrypt a task token: InvalidCiphertextException")
+        return str(secret)[::-1]
+
+
+class FakeMetrics:
+    """Metrics that were written."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[dict[str, str], dict[str, float]]] = []
+
+    def put(self, dimensions: Mapping[str, str], values: Mapping[str, float], at: datetime) -> None:
+        self.written.append((dict(dimensions), dict(values)))
+
+
+class FakeContext:
+    """Lambda's context, as far as Powertools and the hooks read it."""
+
+    function_name = "function"
+    memory_limit_in_mb = 128
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:function"
+    aws_request_id = "request"
+
+    def __init__(self, milliseconds: int = 120_000) -> None:
+        self.milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+@dataclass
+class FakeOutside:
+    """Everything outside, in memory."""
+
+    memory: Memory = field(default_factory=Memory)
+    source: Source = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.releases = FakeReleases(self.memory)
+        self.approvals = FakeApprovals(self.memory)
+        self.locks = FakeLocks(self.memory)
+        self.objects = FakeObjects()
+        self.functions = FakeFunctions()
+        self.predictions = FakePredictions(self.clock)
+        self.endpoints = FakeEndpoints()
+        self.executions = FakeExecutions()
+        self.deployments = FakeDeployments()
+        self.topic = FakeTopic()
+        self.keys = FakeKeys()
+        self.metrics = FakeMetrics()

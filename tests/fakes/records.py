@@ -1,0 +1,181 @@
+"""The records in memory: the same answers as the table's gateways, which the contract test checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.lock import Lock
+from safe_deploy.domain.manifest import Drop
+from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.release import Release, State, may_precede
+from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
+
+
+@dataclass
+class Memory:
+    """What the table would hold."""
+
+    releases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drops: dict[str, str] = field(default_factory=dict)
+    data: dict[str, tuple[str, str]] = field(default_factory=dict)
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    lock: Lock | None = None
+
+
+class FakeReleases:
+    """Release records in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def register(self, release_id: str, drop: Drop, execution_arn: str, now: datetime) -> str | None:
+        owner = self.memory.drops.setdefault(drop.identity, release_id)
+        if owner != release_id:
+            return owner
+        self.create(
+            release_id, State.REGISTERED, {"drop": drop.to_item(), "executionArn": execution_arn}, now
+        )
+        return None
+
+    def claim_data(self, digest: str, release_id: str, code_digest: str) -> tuple[str, str] | None:
+        owner = self.memory.data.get(digest)
+        if owner is None or owner[0] == release_id:
+            self.memory.data[digest] = (release_id, code_digest)
+            return None
+        return owner
+
+    def take_data(self, digest: str, release_id: str, code_digest: str, *, previous: str) -> None:
+        if self.memory.data.get(digest, ("",))[0] not in (previous, release_id):
+            raise ConditionFailedError("somebody else has the data")
+        self.memory.data[digest] = (release_id, code_digest)
+
+    def create(self, release_id: str, state: State, attributes: Mapping[str, Any], now: datetime) -> bool:
+        if release_id in self.memory.releases:
+            return False
+        at = iso(now)
+        self.memory.releases[release_id] = stored(
+            {"releaseId": release_id, "state": str(state), "createdAt": at, "updatedAt": at, **attributes}
+        )
+        return True
+
+    def find(self, release_id: str) -> Release | None:
+        item = self.memory.releases.get(release_id)
+        return None if item is None else Release.from_item(stored(item))
+
+    def get(self, release_id: str) -> Release:
+        found = self.find(release_id)
+        if found is None:
+            raise NotFoundError(f"there is no release {release_id}")
+        return found
+
+    def update(
+        self, release_id: str, attributes: Mapping[str, Any], now: datetime, *, state: State | None = None
+    ) -> Release:
+        present = self.get(release_id)
+        changes = {**attributes, "updatedAt": iso(now)}
+        if state is not None:
+            if present.state not in may_precede(state):
+                raise IllegalTransitionError(f"release {release_id} is {present.state}")
+            changes["state"] = str(state)
+        self.memory.releases[release_id] |= stored(changes)
+        return self.get(release_id)
+
+    def audit(
+        self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
+    ) -> bool:
+        entry = stored(
+            {"release": release_id, "event": event, "actor": actor, "detail": detail, "at": iso(now)}
+        )
+        if entry in self.memory.audit:
+            return False
+        self.memory.audit.append(entry)
+        return True
+
+
+class FakeApprovals:
+    """Approvals in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.releases = FakeReleases(memory)
+
+    def find(self, approval_id: str) -> Approval | None:
+        return self.memory.approvals.get(approval_id)
+
+    def open(self, approval: Approval, *, previous: str | None, now: datetime) -> None:
+        present = self.releases.get(approval.release_id)
+        if previous is not None and self.memory.approvals[previous].decided is not None:
+            raise ConditionFailedError(f"approval {previous} has been decided")
+        if present.item.get("approvalId") != previous:
+            raise IllegalTransitionError("another approval was opened")
+        self.releases.update(
+            approval.release_id,
+            {"approvalId": approval.approval_id, "evidenceDigest": approval.evidence_digest},
+            now,
+            state=State.AWAITING_APPROVAL,
+        )
+        if previous is not None:
+            self._change(previous, state=ApprovalState.SUPERSEDED)
+        deadline = approval.deadline.replace(microsecond=0)
+        self.memory.approvals[approval.approval_id] = replace(approval, deadline=deadline)
+
+    def decide(self, approval: Approval, decision: Decision) -> None:
+        if self.memory.approvals[approval.approval_id].state is not ApprovalState.PENDING:
+            raise ConditionFailedError("not pending any more")
+        release = self.releases.get(approval.release_id)
+        if (release.state, release.item.get("approvalId")) != (
+            State.AWAITING_APPROVAL,
+            approval.approval_id,
+        ):
+            raise IllegalTransitionError("the release doesn't wait")
+        item = {**decision.to_item(), "evidenceDigest": approval.evidence_digest}
+        at = datetime.fromisoformat(decision.at)
+        state = State.APPROVED if decision.state is ApprovalState.APPROVED else None
+        self.releases.update(approval.release_id, {"decision": item}, at, state=state)
+        self._change(approval.approval_id, state=decision.state, decision=decision)
+        detail = {**item, "approvalId": approval.approval_id}
+        self.releases.audit(approval.release_id, f"Decision: {decision.state}", decision.by, detail, at)
+
+    def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:
+        self._change(approval_id, delivery=delivery)
+
+    def withdraw(self, approval_id: str, state: ApprovalState) -> None:
+        if self.memory.approvals[approval_id].state is ApprovalState.PENDING:
+            self._change(approval_id, state=state)
+
+    def _change(self, approval_id: str, **changes: Any) -> None:
+        self.memory.approvals[approval_id] = replace(self.memory.approvals[approval_id], **changes)
+
+
+class FakeLocks:
+    """The lock in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def read(self) -> Lock | None:
+        return self.memory.lock
+
+    def write(self, lock: Lock, *, previous: Lock | None) -> None:
+        present = self.memory.lock
+        same = (present is None and previous is None) or (
+            present is not None
+            and previous is not None
+            and (present.holder, present.fencing_token) == (previous.holder, previous.fencing_token)
+        )
+        if not same:
+            raise ConditionFailedError("the lock has changed")
+        self.memory.lock = replace(lock, expires_at=lock.expires_at.replace(microsecond=0))
+
+
+def stored(value: Any) -> Any:
+    """Return a copy as the table would give it back: 5.0 comes back as 5, a tuple as a list."""
+    return json.loads(
+        json.dumps(value), parse_float=lambda text: int(v) if (v := float(text)).is_integer() else v
+    )

@@ -1,0 +1,17 @@
+"""Fixtures of the release's functions: their settings, and a story told over fakes."""
+
+from __future__ import annotations
+
+import boto3  # its import looks for sockets, so it comes before they are turned off
+import pytest
+
+from tests.fakes.story import ENVIRONMENT, Story
+
+
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Story:
+    """Return an app with nothing in it yet; no function can reach the network."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert boto3
+    return Story()

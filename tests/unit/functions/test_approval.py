@@ -1,0 +1,423 @@
+"""From the mail to the decision: what a link shows, what a form does, and what nobody may see."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from safe_deploy.domain.approval import ApprovalState
+from safe_deploy.domain.canonical import digest
+from safe_deploy.domain.release import State
+from safe_deploy.errors import RefusedError, TransientError
+
+from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, SITE, Story, form_of, visit
+
+TOKEN = "task-token-of-" + FIRST + "-which-nobody-may-see"
+
+
+@pytest.fixture
+def link(story: Story) -> str:
+    """A link out of a mail."""
+    return story.until_asked()
+
+
+def state(story: Story) -> ApprovalState:
+    approval_id = story.outside.releases.get(FIRST).item["approvalId"]
+    return story.outside.memory.approvals[approval_id].state
+
+
+# ---- asking ----
+
+
+def test_the_mail_says_what_is_asked_and_until_when(story: Story, link: str) -> None:
+    subject, text = story.outside.topic.sent[-1]
+    assert subject == f"{MODEL}: release {FIRST} asks for your decision"
+    for words in ("rmse 4", "90 of 100 rows used, 10 refused", "5 ms for one row", "2026-01-31T13:00:", link):
+        assert words in text
+    assert re.fullmatch(rf"{SITE}/approvals/[0-9a-f]{{32}}\?key=[A-Za-z0-9_-]{{43}}", link)
+
+
+def test_the_evidence_is_kept_and_bound_by_its_digest(story: Story, link: str) -> None:
+    evidence = story.outside.objects.read_json(f"s3://{ARTIFACTS}/releases/{FIRST}/evidence.json")
+    record = story.outside.releases.get(FIRST)
+    assert record.state is State.AWAITING_APPROVAL
+    assert record.item["evidenceDigest"] == digest(evidence)
+    assert evidence["candidate"]["metrics"] == {"rmse": 4, "r2": 0.9}
+    assert evidence["data"]["refusedByReason"] == {"size is blank": 7, "price is below 0": 3}
+
+
+def test_neither_secret_nor_token_is_kept_or_logged(
+    story: Story, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        link = story.until_asked()
+        story.show(link)
+        story.decide(link, modelName="wrong")
+        story.decide(link)
+        story.show(link)
+    form, memory = form_of(link), story.outside.memory
+    kept = json.dumps(
+        [memory.releases, memory.audit, list(story.outside.objects.content.values())], default=str
+    )
+    kept += repr(list(memory.approvals.values()))
+    logged = "".join(capsys.readouterr()) + caplog.text
+    assert "asked for approval" in logged
+    for secret in (form["key"], form["formToken"], TOKEN):
+        assert secret not in kept
+        assert secret not in logged
+    for _, text in story.outside.topic.sent:
+        assert TOKEN not in text
+    assert story.outside.executions.answers[0][0] == TOKEN
+
+
+def test_a_retried_call_supersedes_its_own_link(story: Story, link: str) -> None:
+    again = story.ask()
+    assert again != link
+    page = story.show(link)
+    assert page["statusCode"] == 410
+    assert "A newer mail replaces this link" in page["body"]
+    assert story.show(again)["statusCode"] == 200
+    assert "A newer mail" in story.decide(link)["body"]
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_a_retried_call_that_a_person_outran_asks_nobody(story: Story, link: str) -> None:
+    story.decide(link)
+    sent = len(story.outside.topic.sent)
+    assert story.ask() == link
+    assert len(story.outside.topic.sent) == sent
+    assert state(story) is ApprovalState.APPROVED
+
+
+def test_a_mail_that_could_not_be_sent_is_tried_again_with_a_new_link(story: Story) -> None:
+    story.drop()
+    story.register()
+    story.run_jobs()
+    story.check_gates()
+    story.test_endpoint()
+    story.outside.topic.failures = 1
+    with pytest.raises(TransientError):
+        story.ask()
+    assert story.show(story.ask())["statusCode"] == 200
+
+
+def test_nobody_is_asked_about_a_release_that_failed_its_gates(story: Story) -> None:
+    story.drop()
+    story.register()
+    story.run_jobs(rmse=9.0)
+    story.check_gates()
+    story.test_endpoint()
+    with pytest.raises(RefusedError, match="failed a gate"):
+        story.ask()
+
+
+# ---- looking ----
+
+
+def test_opening_a_link_changes_nothing(story: Story, link: str) -> None:
+    before = repr(story.outside.memory)
+    for _ in range(3):
+        assert story.show(link)["statusCode"] == 200
+    assert repr(story.outside.memory) == before
+    assert story.outside.executions.answers == []
+
+
+def test_the_page_shows_the_evidence_and_a_form(story: Story, link: str) -> None:
+    body = story.show(link)["body"]
+    record = story.outside.releases.get(FIRST)
+    for words in (
+        f"{MODEL}: decide about release {FIRST}",
+        "rmse",
+        "size is blank",
+        record.item["evidenceDigest"],
+        'name="modelName"',
+        'name="decidedBy"',
+        'name="reason"',
+        "there is no champion to compare with",
+    ):
+        assert words in body
+    assert f'action="{form_of(link)["formToken"]}' not in body
+
+
+def test_candidate_and_champion_stand_side_by_side(story: Story) -> None:
+    story.until_live()
+    link = story.until_asked(SECOND, "tuesday", rmse=3.0, champion=4.0)
+    assert re.search(r"rmse</th><td[^>]*>3</td><td[^>]*>4</td><td[^>]*>-25.0%", story.show(link)["body"])
+
+
+def test_the_page_is_sent_with_headers_that_keep_it_private(story: Story, link: str) -> None:
+    headers = story.show(link)["headers"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "frame-ancestors 'none'" in policy
+    assert "form-action 'self'" in policy
+    assert "script" not in policy
+    assert "unsafe" not in policy
+
+
+def test_the_style_matches_the_hash_in_the_policy(story: Story, link: str) -> None:
+    import base64
+    import hashlib
+
+    page = story.show(link)
+    style = re.search(r"<style>(.*?)</style>", page["body"], re.DOTALL)
+    assert style
+    found = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"'sha256-{found}'" in page["headers"]["content-security-policy"]
+    assert "style=" not in page["body"].replace("<style>", "")
+
+
+class Tags(HTMLParser):
+    """Checks that every tag is closed in its order, and collects them."""
+
+    void = frozenset({"meta", "input", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_whatever_comes_from_elsewhere_is_escaped(story: Story) -> None:
+    evil = '"><script>alert(1)</script>'
+    story.drop(manifest={"files": ["sales.csv"], "description": evil, "requestedBy": evil})
+    story.register()
+    story.run_jobs(championObstacle=evil)
+    story.check_gates()
+    story.test_endpoint()
+    link = story.ask()
+    pages = [
+        story.show(link),
+        story.decide(link, modelName=evil, decidedBy=evil, reason=evil),
+        story.decide(link, "reject", decidedBy=evil, reason=evil),
+    ]
+    for page in pages:
+        tags = Tags(page["body"])
+        assert tags.open == []
+        assert "script" not in {tag for tag, _ in tags.seen}
+        assert "&lt;script&gt;" in page["body"]
+
+
+def test_every_field_of_the_form_has_a_label(story: Story, link: str) -> None:
+    tags = Tags(story.show(link)["body"]).seen
+    labelled = {attributes.get("for") for tag, attributes in tags if tag == "label"}
+    fields = {
+        attributes.get("id")
+        for tag, attributes in tags
+        if tag in ("input", "textarea") and attributes.get("type") != "hidden"
+    }
+    assert fields == labelled == {"modelName", "decidedBy", "reason"}
+    assert ("html", {"lang": "en"}) in tags
+
+
+def guesses(link: str) -> list[str]:
+    address, _, key = link.partition("?key=")
+    wrong_id = f"{SITE}/approvals/{'0' * 32}"
+    return [
+        f"{address}?key={'A' * 43}",
+        f"{address}?key={key[:-1]}",
+        f"{wrong_id}?key={key}",
+        f"{SITE}/approvals/..%2F?key={key}",
+        f"{address}?key=",
+    ]
+
+
+def test_every_wrong_link_looks_the_same(story: Story, link: str) -> None:
+    pages = [story.show(guess) for guess in guesses(link)]
+    pages += [story.decide(guess) for guess in guesses(link)]
+    assert {page["statusCode"] for page in pages} == {404}
+    assert len({page["body"] for page in pages}) == 1
+    assert FIRST not in pages[0]["body"]
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_an_expired_link_says_so_to_its_holder_only(story: Story, link: str) -> None:
+    story.outside.clock.advance(3600)
+    page = story.show(link)
+    assert page["statusCode"] == 410
+    assert "This link has expired" in page["body"]
+    assert "expired" in story.decide(link)["body"]
+    assert story.outside.executions.answers == []
+    assert story.show(guesses(link)[0])["statusCode"] == 404
+
+
+def test_evidence_that_was_tampered_with_can_not_be_decided_about(story: Story, link: str) -> None:
+    uri = f"s3://{ARTIFACTS}/releases/{FIRST}/evidence.json"
+    evidence = story.outside.objects.read_json(uri)
+    evidence["candidate"]["metrics"]["rmse"] = 0.1
+    story.outside.objects.put(uri, evidence)
+    page = story.show(link)
+    assert page["statusCode"] == 409
+    assert "<form" not in page["body"]
+
+
+# ---- deciding ----
+
+
+def test_a_yes_is_recorded_and_handed_over(story: Story, link: str) -> None:
+    page = story.decide(link, reason="better on every metric")
+    assert page["statusCode"] == 200
+    assert "This release was approved" in page["body"]
+    record = story.outside.releases.get(FIRST)
+    assert record.state is State.APPROVED
+    assert story.outside.executions.answers == [
+        (
+            TOKEN,
+            {
+                "decision": "approved",
+                "by": "Ada Lovelace",
+                "reason": "better on every metric",
+                "evidenceDigest": record.item["evidenceDigest"],
+            },
+        )
+    ]
+    entry = next(e for e in story.outside.memory.audit if e["event"] == "Decision: approved")
+    assert entry["actor"] == "Ada Lovelace"
+    assert entry["detail"]["sourceIp"] == "192.0.2.10"
+
+
+def test_a_no_needs_a_reason_and_is_handed_over(story: Story, link: str) -> None:
+    page = story.decide(link, "reject")
+    assert page["statusCode"] == 422
+    assert "Give a reason" in page["body"]
+    assert "This release was rejected" in story.decide(link, "reject", reason="too slow")["body"]
+    answer = story.outside.executions.answers[0][1]
+    assert (answer["decision"], answer["reason"]) == ("rejected", "too slow")
+
+
+def test_a_second_click_shows_the_first_decision(story: Story, link: str) -> None:
+    story.decide(link)
+    for choice in ("approve", "reject"):
+        page = story.decide(link, choice, reason="changed my mind", decidedBy="Eve")
+        assert "Ada Lovelace approved" in page["body"]
+    assert len(story.outside.executions.answers) == 1
+    assert "Ada Lovelace approved" in story.show(link)["body"]
+
+
+def test_a_decision_that_was_not_handed_over_is_handed_over_later_and_never_another(
+    story: Story, link: str
+) -> None:
+    story.outside.executions.failure = TransientError("Step Functions is away")
+    page = story.decide(link)
+    assert page["statusCode"] == 503
+    assert state(story) is ApprovalState.APPROVED
+
+    story.outside.executions.failure = None
+    shown = story.show(link)["body"]
+    assert "Hand it over now" in shown
+    assert "has not reached the release" in shown
+    page = story.call(
+        "decide_approval",
+        visit("POST", link, form={k: v for k, v in form_of(link).items() if k in ("key", "formToken")}),
+    )
+    assert "This decision has reached the release" in page["body"]
+    assert story.outside.executions.answers[0][1]["decision"] == "approved"
+    assert "Hand it over now" not in story.show(link)["body"]
+
+
+def test_a_decision_that_comes_too_late_is_told_and_recorded(story: Story, link: str) -> None:
+    story.outside.executions.waiting.clear()
+    page = story.decide(link)
+    assert "no longer waited" in page["body"]
+    approval_id = story.outside.releases.get(FIRST).item["approvalId"]
+    assert story.outside.memory.approvals[approval_id].delivery == "notWaiting"
+
+
+def test_a_release_that_has_ended_takes_no_decision(story: Story, link: str) -> None:
+    story.outside.releases.update(FIRST, {}, story.outside.clock.now(), state=State.FAILED)
+    page = story.decide(link)
+    assert page["statusCode"] == 409
+    assert state(story) is ApprovalState.PENDING
+    assert story.outside.executions.answers == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"modelName": "other-model"}, "Type the model"),
+        ({"modelName": ""}, "Type the model"),
+        ({"decidedBy": "  "}, "Give your name"),
+        ({"decidedBy": "x" * 101}, "Give your name"),
+        ({"decidedBy": "a\x00b"}, "Give your name"),
+        ({"decision": "maybe"}, "Press Approve or Reject"),
+        ({"decision": None}, "Press Approve or Reject"),
+        ({"reason": "x" * 1001}, "Give the reason"),
+    ],
+)
+def test_what_was_typed_wrongly_is_asked_again(
+    story: Story, link: str, changes: dict[str, Any], words: str
+) -> None:
+    page = story.decide(link, **changes)
+    assert page["statusCode"] == 422
+    assert words in page["body"]
+    assert 'role="alert"' in page["body"]
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str) -> None:
+    body = story.decide(link, modelName="oops", decidedBy="Grace <Hopper>", reason="a & b")["body"]
+    assert 'value="oops"' in body
+    assert 'value="Grace &lt;Hopper&gt;"' in body
+    assert "a &amp; b</textarea>" in body
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"headers": {"content-type": "application/json"}},
+        {"headers": {"content-type": ""}},
+        {"headers": {"origin": "https://evil.example.com"}},
+        {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
+        {"headers": {"sec-fetch-site": "same-site"}},
+        {"body": "####"},
+        {"body": "a" * 40_000},
+        {"body": "key=1&key=2", "isBase64Encoded": False},
+        {"body": "unknown=1", "isBase64Encoded": False},
+        {"body": "key", "isBase64Encoded": False},
+        {"body": "key=%ff", "isBase64Encoded": False},
+    ],
+)
+def test_a_form_that_is_not_ours_is_refused(story: Story, link: str, changes: dict[str, Any]) -> None:
+    event = visit("POST", link, form=form_of(link), headers=changes.pop("headers", {}))
+    page = story.call("decide_approval", event | changes)
+    assert page["statusCode"] == 400
+    assert state(story) is ApprovalState.PENDING
+
+
+@pytest.mark.parametrize("origin", ["null", SITE, SITE.upper()])
+def test_a_browsers_own_form_is_taken(story: Story, link: str, origin: str) -> None:
+    event = visit("POST", link, form=form_of(link), headers={"origin": origin})
+    assert story.call("decide_approval", event)["statusCode"] == 200
+
+
+def test_without_the_pages_form_token_nothing_is_decided(story: Story, link: str) -> None:
+    assert story.decide(link, formToken="0" * 64)["statusCode"] == 404
+    assert story.decide(link, formToken="é")["statusCode"] == 404
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_two_people_at_once_one_decision(story: Story, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = story.outside.approvals.decide
+
+    def second_of_two(approval: Any, decision: Any) -> None:
+        monkeypatch.setattr(story.outside.approvals, "decide", decide)
+        assert "rejected" in story.decide(link, "reject", reason="no", decidedBy="Eve")["body"]
+        decide(approval, decision)
+
+    monkeypatch.setattr(story.outside.approvals, "decide", second_of_two)
+    assert "Eve rejected" in story.decide(link)["body"]
+    assert [answer["decision"] for _, answer in story.outside.executions.answers] == ["rejected"]

@@ -1,0 +1,117 @@
+"""What a release made is removed in AWS's order; what serves stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from safe_deploy.domain.release import State
+from safe_deploy.errors import InvalidRequestError, RefusedError
+
+from tests.fakes.story import FIRST, MODEL, SECOND, Story
+
+BASE = f"{MODEL}-{FIRST}"
+
+
+@pytest.fixture
+def leftovers(story: Story) -> Story:
+    """A release with everything that one can have."""
+    endpoints = story.outside.endpoints
+    endpoints.add(f"{BASE}-dev")
+    endpoints.add(f"{BASE}-prod")
+    endpoints.scaling.add(f"{BASE}-prod")
+    endpoints.schedules.add(f"{BASE}-monitor")
+    endpoints.models.add(BASE)
+    endpoints.add(f"{MODEL}-{SECOND}-prod")
+    return story
+
+
+def clean(story: Story, scope: str = "all", release_id: str = FIRST, **rest: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = story.call("clean_up_release", {"releaseId": release_id, "scope": scope, **rest})
+    return answer
+
+
+def test_everything_goes_in_order_and_the_machine_is_told_what_to_wait_for(leftovers: Story) -> None:
+    answer = clean(leftovers)
+    assert not answer["done"]
+    assert answer["waitingFor"] == [
+        f"endpoint {BASE}-dev to be deleted",
+        f"endpoint {BASE}-prod to be deleted",
+    ]
+    assert clean(leftovers)["waitingFor"] == [
+        f"endpoint {BASE}-dev, which is Deleting",
+        f"endpoint {BASE}-prod, which is Deleting",
+    ]
+    leftovers.outside.endpoints.finish_deleting()
+    assert clean(leftovers)["done"]
+    assert leftovers.outside.endpoints.log == [
+        f"schedule {BASE}-monitor",
+        f"endpoint {BASE}-dev",
+        f"scaling {BASE}-prod",
+        f"endpoint {BASE}-prod",
+        f"config {BASE}-dev",
+        f"config {BASE}-prod",
+        f"model {BASE}",
+    ]
+    assert clean(leftovers) == {"done": True, "removed": [], "waitingFor": []}
+    assert list(leftovers.outside.endpoints.endpoints) == [f"{MODEL}-{SECOND}-prod"]
+
+
+def test_the_dev_endpoint_goes_alone(leftovers: Story) -> None:
+    clean(leftovers, "dev")
+    leftovers.outside.endpoints.finish_deleting()
+    assert clean(leftovers, "dev")["done"]
+    assert leftovers.outside.endpoints.log == [f"endpoint {BASE}-dev", f"config {BASE}-dev"]
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "RollingBack", "SystemUpdating"])
+def test_an_endpoint_that_is_busy_is_waited_for(leftovers: Story, status: str) -> None:
+    leftovers.outside.endpoints.add(f"{BASE}-dev", status)
+    answer = clean(leftovers, "dev")
+    assert answer == {"done": False, "removed": [], "waitingFor": [f"endpoint {BASE}-dev, which is {status}"]}
+
+
+@pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed"])
+def test_an_endpoint_that_failed_is_removed(leftovers: Story, status: str) -> None:
+    leftovers.outside.endpoints.add(f"{BASE}-dev", status)
+    assert clean(leftovers, "dev")["removed"] == [f"endpoint {BASE}-dev"]
+
+
+def test_what_production_serves_from_is_never_touched(story: Story) -> None:
+    story.until_live()
+    story.outside.endpoints.schedules.add(f"{BASE}-monitor")
+    with pytest.raises(RefusedError, match=f"production serves from the endpoint {BASE}-prod") as caught:
+        clean(story)
+    assert type(caught.value) is RefusedError
+    assert story.outside.endpoints.log == []
+    assert clean(story, "dev")["done"]
+
+
+def test_what_still_gets_a_share_of_traffic_is_waited_for(leftovers: Story) -> None:
+    leftovers.publish(FIRST, "7")
+    leftovers.outside.functions.weights = {"7": 0.1}
+    answer = clean(leftovers)
+    assert f"traffic to leave the endpoint {BASE}-prod" in answer["waitingFor"]
+    assert leftovers.outside.endpoints.endpoints[f"{BASE}-prod"].status == "InService"
+
+
+def test_a_predecessor_is_recorded_as_retired(story: Story) -> None:
+    story.until_live()
+    story.publish(SECOND, "3")
+    story.outside.functions.alias = "3"
+    assert not clean(story, retire=True)["done"]
+    assert story.outside.releases.get(FIRST).state is State.LIVE
+    story.outside.endpoints.finish_deleting()
+    assert clean(story, retire=True)["done"]
+    assert story.outside.releases.get(FIRST).state is State.RETIRED
+    assert clean(story, retire=True)["done"]
+
+
+def test_a_release_without_a_record_is_cleaned_up_too(story: Story) -> None:
+    assert clean(story)["done"]
+
+
+@pytest.mark.parametrize("change", [{"scope": "prod"}, {"retire": "yes"}, {"release_id": "latest"}])
+def test_a_wrong_request_is_the_callers_mistake(story: Story, change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError):
+        clean(story, **change)

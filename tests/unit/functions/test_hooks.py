@@ -1,0 +1,239 @@
+"""CodeDeploy's hooks always report, and let nothing pass that they could not see."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from safe_deploy.domain.live import LiveVersion
+from safe_deploy.domain.lock import Lock
+from safe_deploy.domain.ports import Endpoint, Invocation
+from safe_deploy.errors import InvalidRequestError, TransientError
+
+from tests.fakes.aws import START, FakeContext
+from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
+
+PRODUCTION = f"{MODEL}-{FIRST}-prod"
+
+
+@pytest.fixture
+def published(story: Story) -> Story:
+    """A release with its version published, just before traffic."""
+    story.decide(story.until_asked())
+    story.take_lock()
+    story.publish()
+    return story
+
+
+def failed(story: Story, function: str, words: str) -> None:
+    """Check that a hook reports Failed once, for this reason, and that the reason is on record."""
+    answer = story.hook(function)
+    assert answer["status"] == "Failed"
+    assert words in "; ".join(answer["failures"])
+    assert story.outside.deployments.reports == [("d-2", "hook-1", False)]
+
+
+def test_a_good_version_succeeds_and_the_finding_is_on_record(published: Story) -> None:
+    answer = published.hook("check_version")
+    assert answer["status"] == "Succeeded"
+    assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
+    found = published.outside.releases.get(FIRST).item["versionCheck"]
+    assert found["passed"]
+    assert found["goldenRows"] == 3
+    assert found["endpointName"] == PRODUCTION
+
+
+def test_the_version_is_asked_as_the_http_api_would(published: Story) -> None:
+    published.hook("check_version")
+    event = published.outside.functions.events[0]
+    assert event["version"] == "2.0"
+    assert event["requestContext"]["http"]["method"] == "POST"
+    assert event["headers"] == {
+        "content-type": "text/csv",
+        "accept": "application/json",
+        "user-agent": "check-version",
+    }
+    assert event["body"] == "10.5,1\n20.25,2\n30.0,3\n"
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    answer = {"predictions": [{"score": s} for s in (11.5, 22.25, 33.0)], "release": FIRST, **changes}
+    return {"statusCode": 200, "body": json.dumps(answer)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Invocation(b'{"errorMessage": "no endpoint"}', "Unhandled"), "the new version failed"),
+        ({"statusCode": 503, "body": "no release is live yet"}, "answered 503: no release is live yet"),
+        (body(release=SECOND), f"answers as release '{SECOND}'"),
+        (body(predictions=[{"score": 1.0}]), "answered 1 scores for 3 rows"),
+        (body(predictions=[{"score": None}] * 3), "must be a number"),
+        (body(predictions=[{"score": s} for s in (11.5, 22.25, 33.1)]), "golden row 3 scores 33.1; the dev"),
+        ({"statusCode": 200}, "body is missing"),
+        ({"statusCode": 200, "body": "<html>"}, "not valid JSON"),
+        (Invocation(b"null"), "must be a JSON object"),
+        (Invocation(b""), "can't be read"),
+    ],
+)
+def test_a_version_that_answers_wrongly_fails(published: Story, answer: Any, words: str) -> None:
+    given = answer if isinstance(answer, Invocation) else Invocation(json.dumps(answer).encode())
+    published.outside.functions.answer = lambda version, event: given
+    failed(published, "check_version", words)
+    assert words in "; ".join(published.outside.releases.get(FIRST).item["versionCheck"]["failures"])
+
+
+@pytest.mark.parametrize(
+    ("status", "capture", "words"),
+    [
+        ("Updating", 100, "is Updating, not InService"),
+        ("InService", 0, "captures 0 %"),
+        ("InService", 50, "50 %"),
+    ],
+)
+def test_an_endpoint_that_is_not_ready_fails(published: Story, status: str, capture: int, words: str) -> None:
+    published.outside.endpoints.endpoints[PRODUCTION] = Endpoint(PRODUCTION, status, capture)
+    failed(published, "check_version", words)
+
+
+def test_an_endpoint_that_is_gone_fails(published: Story) -> None:
+    published.outside.endpoints.endpoints.clear()
+    failed(published, "check_version", "doesn't exist")
+
+
+def test_a_version_that_names_another_endpoint_fails(published: Story) -> None:
+    published.outside.functions.versions["2"] = LiveVersion("2", FIRST, f"{MODEL}-{FIRST}-dev")
+    failed(published, "check_version", f"-dev, not {PRODUCTION}")
+
+
+def test_a_slow_version_fails_but_a_cold_start_does_not(published: Story) -> None:
+    published.outside.predictions.milliseconds = itertools.chain([20, 9000], itertools.repeat(20))
+    assert published.hook("check_version")["status"] == "Succeeded"
+    published.outside.deployments.reports.clear()
+    published.outside.predictions.milliseconds = itertools.chain([20] * 5, itertools.repeat(300))
+    failed(published, "check_version", "above the limit 100 ms")
+
+
+def test_a_release_that_lost_the_lock_fails(published: Story) -> None:
+    published.outside.memory.lock = Lock(SECOND, execution(SECOND), 2, START + timedelta(hours=1))
+    failed(published, "check_version", "doesn't hold the production lock")
+
+
+def test_going_back_to_a_live_release_needs_no_lock(story: Story) -> None:
+    story.until_live()
+    assert story.hook("check_version")["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize("function", ["check_version", "check_traffic"])
+@pytest.mark.parametrize(
+    "error", [TransientError("CodeDeploy is away"), RuntimeError("a bug"), SystemExit("worse")]
+)
+def test_whatever_breaks_is_reported_as_failed(
+    published: Story, monkeypatch: pytest.MonkeyPatch, function: str, error: BaseException
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(published.outside.functions, "version", broken)
+    failed(published, function, str(error))
+
+
+@pytest.mark.parametrize("function", ["check_version", "check_traffic"])
+def test_what_hangs_is_given_up_on_in_time(
+    published: Story, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    never = threading.Event()
+
+    def hangs(*_: object) -> None:
+        never.wait(60)
+
+    monkeypatch.setattr(published.outside.functions, "version", hangs)
+    answer = published.hook(function, context=FakeContext(milliseconds=200))
+    never.set()
+    assert answer["failures"] == ["the check did not finish in time"]
+    assert published.outside.deployments.reports == [("d-2", "hook-1", False)]
+
+
+def test_a_finding_that_can_not_be_recorded_is_reported_all_the_same(
+    published: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise TransientError("DynamoDB is away")
+
+    monkeypatch.setattr(published.outside.releases, "update", away)
+    assert published.hook("check_version")["status"] == "Succeeded"
+    assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
+
+
+def test_an_event_of_no_deployment_is_the_callers_mistake(published: Story) -> None:
+    with pytest.raises(InvalidRequestError, match="LifecycleEventHookExecutionId is missing"):
+        published.call("check_version", {"DeploymentId": "d-2"})
+
+
+# ---- after traffic ----
+
+
+@pytest.fixture
+def shifted(published: Story) -> Story:
+    """A release that has all traffic."""
+    published.hook("check_version")
+    published.outside.deployments.reports.clear()
+    published.outside.functions.alias = "2"
+    return published
+
+
+def test_traffic_that_has_arrived_and_is_captured_succeeds(shifted: Story) -> None:
+    assert shifted.hook("check_traffic")["status"] == "Succeeded"
+    assert shifted.outside.releases.get(FIRST).item["trafficCheck"]["captured"] is True
+    assert shifted.outside.deployments.reports == [("d-2", "hook-1", True)]
+
+
+def test_an_alias_that_holds_all_weight_for_the_version_counts(shifted: Story) -> None:
+    shifted.outside.functions.alias, shifted.outside.functions.weights = "1", {"2": 1.0}
+    assert shifted.hook("check_traffic")["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize(("alias", "weights"), [("1", {}), ("1", {"2": 0.9}), ("2", {"1": 0.1})])
+def test_traffic_that_has_not_all_arrived_fails(
+    shifted: Story, alias: str, weights: dict[str, float]
+) -> None:
+    shifted.outside.functions.alias, shifted.outside.functions.weights = alias, weights
+    failed(shifted, "check_traffic", "not all of it")
+
+
+def forget_capture(story: Story) -> None:
+    content = story.outside.objects.content
+    for uri in [uri for uri in content if "/capture/" in uri]:
+        del content[uri]
+
+
+def test_capture_that_comes_late_is_waited_for(shifted: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_capture(shifted)
+    clock = shifted.outside.clock
+    sleep = clock.sleep
+
+    def captured_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        if clock.seconds() > 30:
+            shifted.capture(PRODUCTION, "1,1\n", "2.0\n")
+
+    monkeypatch.setattr(clock, "sleep", captured_meanwhile)
+    assert shifted.hook("check_traffic", context=FakeContext(900_000))["status"] == "Succeeded"
+
+
+def test_capture_that_never_comes_fails_in_time(shifted: Story) -> None:
+    forget_capture(shifted)
+    shifted.capture(f"{MODEL}-{SECOND}-prod", "1,1\n", "2.0\n")
+    began = shifted.outside.clock.seconds()
+    failed(shifted, "check_traffic", "nothing was captured")
+    assert shifted.outside.clock.seconds() - began < 120
+
+
+def test_capture_is_not_asked_of_an_endpoint_that_was_never_asked(shifted: Story) -> None:
+    forget_capture(shifted)
+    del shifted.outside.memory.releases[FIRST]["versionCheck"]
+    assert shifted.hook("check_traffic")["status"] == "Succeeded"
