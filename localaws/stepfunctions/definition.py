@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 
 from localaws.stepfunctions import graph, machine
-from localaws.stepfunctions.failures import ALL, PREDEFINED
+from localaws.stepfunctions.fields import LONGEST_NAME, RULE, assign, catch, moment, next_field, retry
 from localaws.stepfunctions.machine import State, StateMachine, Workflow
 from localaws.stepfunctions.reader import (
-    READS_ERROR,
-    READS_INPUT,
     READS_RESULT,
     SCHEMA,
     DefinitionError,
@@ -25,24 +22,11 @@ from localaws.stepfunctions.reader import (
 )
 from localaws.stepfunctions.templates import Template
 
-LONGEST_NAME = 80
 _COMMON = frozenset({"Type", "Comment", "QueryLanguage"})
 _MACHINE = frozenset({"Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"})
 _FLOW = frozenset({"Next", "End"})
 _DATA = frozenset({"Output", "Assign"})
 _HANDLED = _FLOW | _DATA | {"Retry", "Catch"}
-_RULE = _DATA | {"Next", "Comment"}
-_RETRIER = frozenset(
-    {
-        "Comment",
-        "ErrorEquals",
-        "IntervalSeconds",
-        "MaxAttempts",
-        "BackoffRate",
-        "MaxDelaySeconds",
-        "JitterStrategy",
-    }
-)
 
 TaskCheck = Callable[[str, Template], Iterable[tuple[str, str]]]
 """Says what is wrong with a Task's resource and arguments: field (`Arguments/X`) and message."""
@@ -129,7 +113,7 @@ class _Parser:
     def _pass(self, name: str, reader: Reader) -> State:
         reader.only(_COMMON | _FLOW | _DATA)
         output = reader.template("Output")
-        return machine.Pass(name=name, next=_next(reader), output=output, assign=_assign(reader))
+        return machine.Pass(name=name, next=next_field(reader), output=output, assign=assign(reader))
 
     def _succeed(self, name: str, reader: Reader) -> State:
         reader.only(_COMMON | {"Output"})
@@ -155,9 +139,9 @@ class _Parser:
             reader.note("Expected an RFC 3339 timestamp", "Timestamp")
         return machine.Wait(
             name=name,
-            next=_next(reader),
+            next=next_field(reader),
             output=reader.template("Output"),
-            assign=_assign(reader),
+            assign=assign(reader),
             seconds=seconds,
             timestamp=timestamp,
         )
@@ -166,18 +150,18 @@ class _Parser:
         reader.only(_COMMON | _DATA | {"Choices", "Default"}, required=("Choices",))
         rules = []
         for rule in reader.children("Choices"):
-            rule.only(_RULE | {"Condition"}, required=("Condition", "Next"))
+            rule.only(RULE | {"Condition"}, required=("Condition", "Next"))
             condition, target = rule.value_or_expression("Condition", bool, "BOOLEAN"), rule.text("Next")
             if condition and target:
-                output, assign = rule.template("Output"), _assign(rule)
-                rules.append(machine.Rule(condition=condition, next=target, output=output, assign=assign))
+                output, variables = rule.template("Output"), assign(rule)
+                rules.append(machine.Rule(condition=condition, next=target, output=output, assign=variables))
         if not reader.fields.get("Choices"):
             reader.note("Expected a list that isn't empty", "Choices")
         return machine.Choice(
             name=name,
             next=reader.text("Default"),
             output=reader.template("Output"),
-            assign=_assign(reader),
+            assign=assign(reader),
             rules=tuple(rules),
         )
 
@@ -196,11 +180,11 @@ class _Parser:
             reader.note("HeartbeatSeconds must be smaller than TimeoutSeconds", "HeartbeatSeconds")
         return machine.Task(
             name=name,
-            next=_next(reader),
+            next=next_field(reader),
             output=reader.template("Output", READS_RESULT),
-            assign=_assign(reader, READS_RESULT),
-            retry=_retry(reader),
-            catch=_catch(reader),
+            assign=assign(reader, READS_RESULT),
+            retry=retry(reader),
+            catch=catch(reader),
             resource=resource,
             arguments=arguments,
             timeout_seconds=timeout,
@@ -216,11 +200,11 @@ class _Parser:
             reader.note("Expected a list that isn't empty", "Branches")
         return machine.Parallel(
             name=name,
-            next=_next(reader),
+            next=next_field(reader),
             output=reader.template("Output", READS_RESULT),
-            assign=_assign(reader, READS_RESULT),
-            retry=_retry(reader),
-            catch=_catch(reader),
+            assign=assign(reader, READS_RESULT),
+            retry=retry(reader),
+            catch=catch(reader),
             branches=tuple(self.workflow(branch) for branch in branches),
             arguments=reader.template("Arguments"),
         )
@@ -240,89 +224,13 @@ class _Parser:
             reader.note("Expected a whole number of at least 0", "MaxConcurrency")
         return machine.Map(
             name=name,
-            next=_next(reader),
+            next=next_field(reader),
             output=reader.template("Output", READS_RESULT),
-            assign=_assign(reader, READS_RESULT),
-            retry=_retry(reader),
-            catch=_catch(reader),
+            assign=assign(reader, READS_RESULT),
+            retry=retry(reader),
+            catch=catch(reader),
             processor=self.workflow(processor),
             items=reader.value_or_expression("Items", list, "ARRAY"),
             item_selector=reader.template("ItemSelector"),
             max_concurrency=concurrency,
         )
-
-
-def moment(text: str) -> datetime | None:
-    """The moment that an RFC 3339 timestamp names, or None."""
-    if "T" not in text:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else None
-
-
-def _next(reader: Reader) -> str | None:
-    target, end = reader.text("Next"), reader.flag("End")
-    if (target is not None) == end:
-        reader.note("A state must have either 'Next' or '\"End\": true'")
-    return target
-
-
-def _assign(reader: Reader, reads: frozenset[str] = READS_INPUT) -> Template | None:
-    names = reader.child("Assign")
-    if names is None:
-        return None
-    for name in names.fields:
-        if not name.isidentifier() or len(name) > LONGEST_NAME or name == "states":
-            names.note(f"'{name}' is not a name for a variable", name)
-    return reader.template("Assign", reads)
-
-
-def _error_equals(reader: Reader, *, last: bool) -> tuple[str, ...]:
-    names = reader.names("ErrorEquals")
-    for name in names:
-        if name.startswith("States.") and name not in PREDEFINED:
-            reader.note(f"There is no error '{name}'", "ErrorEquals")
-    if ALL in names and (len(names) > 1 or not last):
-        reader.note(f"'{ALL}' must stand alone, in the last element", "ErrorEquals")
-    return names
-
-
-def _retry(reader: Reader) -> tuple[machine.Retrier, ...]:
-    parts = reader.children("Retry")
-    retriers = []
-    for index, part in enumerate(parts):
-        part.only(_RETRIER, required=("ErrorEquals",))
-        interval = part.whole("IntervalSeconds", 1)
-        longest = part.whole("MaxDelaySeconds", 1) if "MaxDelaySeconds" in part.fields else None
-        if longest is not None and longest <= interval:
-            part.note("MaxDelaySeconds must be greater than IntervalSeconds", "MaxDelaySeconds")
-        retriers.append(
-            machine.Retrier(
-                error_equals=_error_equals(part, last=index == len(parts) - 1),
-                interval_seconds=interval,
-                max_attempts=part.whole("MaxAttempts", 3, least=0),
-                backoff_rate=part.number("BackoffRate", 2.0, least=1.0),
-                max_delay_seconds=longest,
-                full_jitter=part.one_of("JitterStrategy", ("NONE", "FULL")) == "FULL",
-            )
-        )
-    return tuple(retriers)
-
-
-def _catch(reader: Reader) -> tuple[machine.Catcher, ...]:
-    parts = reader.children("Catch")
-    catchers = []
-    for index, part in enumerate(parts):
-        part.only(_RULE | {"ErrorEquals"}, required=("ErrorEquals", "Next"))
-        catchers.append(
-            machine.Catcher(
-                error_equals=_error_equals(part, last=index == len(parts) - 1),
-                next=part.text("Next") or "",
-                output=part.template("Output", READS_ERROR),
-                assign=_assign(part, READS_ERROR),
-            )
-        )
-    return tuple(catchers)

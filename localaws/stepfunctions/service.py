@@ -6,52 +6,25 @@ Standard workflows in JSONata; versions, aliases, activities, redrives and Expre
 from __future__ import annotations
 
 import json
-import threading
 import uuid
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from localaws.errors import AwsError, NotModelledError
-from localaws.service import Call, Service
-from localaws.stepfunctions import logs
-from localaws.stepfunctions.definition import parse
-from localaws.stepfunctions.executions import Executions
+from localaws.errors import AwsError
+from localaws.service import Call
 from localaws.stepfunctions.failures import TaskError
 from localaws.stepfunctions.history import Event, details_key
-from localaws.stepfunctions.integrations import table
 from localaws.stepfunctions.interpreter import Outcome
-from localaws.stepfunctions.machine import StateMachine
-from localaws.stepfunctions.reader import DefinitionError
-from localaws.stepfunctions.records import Execution, Machine, Revision, page
-from localaws.stepfunctions.tokens import Tokens
-from localaws.trust import may_assume
-
-if TYPE_CHECKING:
-    from localaws.world import World
+from localaws.stepfunctions.records import Execution, page
+from localaws.stepfunctions.state_machines import StateMachines, check_name, described, refuse
 
 MOST_INPUT = 256 * 1024
-_NO_NAME = frozenset(' <>{}[]?*"#%\\^|~`$&,;:/')
-_UNTOLD = (
-    "input",
-    "inputDetails",
-    "output",
-    "outputDetails",
-    "assignedVariables",
-    "assignedVariablesDetails",
+_UNTOLD = frozenset(
+    {"input", "inputDetails", "output", "outputDetails", "assignedVariables", "assignedVariablesDetails"}
 )
 
 
-class StepFunctions(Service):
-    """State machines and their executions."""
-
-    name: ClassVar[str] = "stepfunctions"
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._machines: dict[str, Machine] = {}
-        self._tokens = Tokens()
-        self._executions = Executions(world, self._tokens)
-        self._mutex = threading.RLock()
+class StepFunctions(StateMachines):
+    """State machines, their executions, and the tokens these wait for."""
 
     def start(self) -> None:
         self._executions.open()
@@ -59,100 +32,10 @@ class StepFunctions(Service):
     def stop(self) -> None:
         self._executions.close()
 
-    # State machines
-
-    def create_state_machine(self, call: Call) -> dict[str, Any]:
-        params = call.params
-        _refuse(params, type="STANDARD", publish=False, encryptionConfiguration={"type": "AWS_OWNED_KEY"})
-        _check_name(params["name"])
-        revision = self._revision(
-            params, self.arn(f"stateMachine:{params['name']}", "states"), params["name"]
-        )
-        with self._mutex:
-            existing = self._machines.get(revision.arn)
-            if existing is not None:
-                return _created(_same(existing, revision))
-            tags = {tag["key"]: tag["value"] for tag in params.get("tags", [])}
-            machine = Machine(current=revision, created=revision.changed, tags=tags)
-            self._machines[revision.arn] = machine
-        return _created(machine)
-
-    def update_state_machine(self, call: Call) -> dict[str, Any]:
-        params = call.params
-        _refuse(params, publish=False, encryptionConfiguration={"type": "AWS_OWNED_KEY"})
-        if not params.keys() & {"definition", "roleArn", "loggingConfiguration", "tracingConfiguration"}:
-            message = (
-                "One of definition, roleArn, loggingConfiguration, tracingConfiguration must be specified"
-            )
-            raise AwsError("MissingRequiredParameter", message)
-        with self._mutex:
-            machine = self._machine(params["stateMachineArn"])
-            now = machine.current
-            before = {
-                "definition": now.text,
-                "roleArn": now.role,
-                "loggingConfiguration": now.logging,
-                "tracingConfiguration": now.tracing,
-            }
-            machine.current = self._revision({**before, **params}, now.arn, now.name)
-            return {"updateDate": machine.current.changed, "revisionId": machine.current.revision_id}
-
-    def describe_state_machine(self, call: Call) -> dict[str, Any]:
-        _refuse(call.params, includedData="ALL_DATA")
-        machine = self._machine(call.params["stateMachineArn"])
-        return {
-            **_described(machine.current),
-            "status": "DELETING" if machine.deleting else "ACTIVE",
-            "type": "STANDARD",
-            "creationDate": machine.created,
-        }
-
-    def describe_state_machine_for_execution(self, call: Call) -> dict[str, Any]:
-        _refuse(call.params, includedData="ALL_DATA")
-        revision = self._execution(call.params["executionArn"]).revision
-        return {**_described(revision), "updateDate": revision.changed}
-
-    def delete_state_machine(self, call: Call) -> None:
-        with self._mutex:
-            machine = self._machines.get(call.params["stateMachineArn"])
-            if machine is None or machine.deleting:
-                return
-            machine.deleting = True
-        threading.Thread(target=self._delete, args=(machine,), daemon=True, name="states-delete").start()
-
-    def list_state_machines(self, call: Call) -> dict[str, Any]:
-        machines = sorted(self._machines.values(), key=lambda machine: machine.current.name)
-        shown = [
-            {
-                "stateMachineArn": machine.current.arn,
-                "name": machine.current.name,
-                "type": "STANDARD",
-                "creationDate": machine.created,
-            }
-            for machine in machines
-        ]
-        items, more = page(shown, call.params)
-        return {"stateMachines": items, **more}
-
-    def validate_state_machine_definition(self, call: Call) -> dict[str, Any]:
-        _refuse(call.params, type="STANDARD")
-        try:
-            parse(call.params["definition"], table.check)
-        except DefinitionError as error:
-            most = call.params.get("maxResults") or 100
-            diagnostics = [
-                {"severity": "ERROR", "code": part.code, "message": part.message, "location": part.location}
-                for part in error.diagnostics
-            ]
-            return {"result": "FAIL", "diagnostics": diagnostics[:most], "truncated": len(diagnostics) > most}
-        return {"result": "OK", "diagnostics": [], "truncated": False}
-
-    # Executions
-
     def start_execution(self, call: Call) -> dict[str, Any]:
         params = call.params
         name, text = params.get("name") or str(uuid.uuid4()), params.get("input", "{}")
-        _check_name(name)
+        check_name(name)
         _check_input(text)
         with self._mutex:
             machine = self._machine(params["stateMachineArn"])
@@ -171,12 +54,12 @@ class StepFunctions(Service):
         return {"executionArn": arn, "startDate": execution.started}
 
     def describe_execution(self, call: Call) -> dict[str, Any]:
-        _refuse(call.params, includedData="ALL_DATA")
+        refuse(call.params, includedData="ALL_DATA")
         return self._execution(call.params["executionArn"]).described()
 
     def list_executions(self, call: Call) -> dict[str, Any]:
         params = call.params
-        _refuse(params, mapRunArn=None, redriveFilter="NOT_REDRIVEN")
+        refuse(params, mapRunArn=None, redriveFilter="NOT_REDRIVEN")
         if "stateMachineArn" not in params:
             raise AwsError("ValidationException", "Must provide a state machine ARN or a map run ARN")
         machine = self._machine(params["stateMachineArn"])
@@ -205,7 +88,10 @@ class StepFunctions(Service):
             items = [_without_data(event) for event in items]
         return {"events": items, **more}
 
-    # Task tokens
+    def describe_state_machine_for_execution(self, call: Call) -> dict[str, Any]:
+        refuse(call.params, includedData="ALL_DATA")
+        revision = self._execution(call.params["executionArn"]).revision
+        return {**described(revision), "updateDate": revision.changed}
 
     def send_task_success(self, call: Call) -> None:
         try:
@@ -221,94 +107,11 @@ class StepFunctions(Service):
     def send_task_heartbeat(self, call: Call) -> None:
         self._tokens.beat(call.params["taskToken"])
 
-    # Tags
-
-    def tag_resource(self, call: Call) -> None:
-        new = {tag["key"]: tag["value"] for tag in call.params["tags"]}
-        self._tagged(call).tags.update(new)
-
-    def untag_resource(self, call: Call) -> None:
-        tags = self._tagged(call).tags
-        for key in call.params["tagKeys"]:
-            tags.pop(key, None)
-
-    def list_tags_for_resource(self, call: Call) -> dict[str, Any]:
-        return {"tags": [{"key": key, "value": value} for key, value in self._tagged(call).tags.items()]}
-
-    # What they share
-
-    def _revision(self, params: dict[str, Any], arn: str, name: str) -> Revision:
-        logging = params.get("loggingConfiguration") or logs.OFF
-        if logs.group_of(logging) is not None:
-            for action in logs.DELIVERY:
-                self.world.ledger.record(params["roleArn"], action, "*")
-        if not may_assume(self.world, params["roleArn"], "states.amazonaws.com"):
-            message = (
-                "Neither the global service principal states.amazonaws.com, nor the regional one "
-                "is authorized to assume the provided role."
-            )
-            raise AwsError("AccessDeniedException", message)
-        return Revision(
-            arn=arn,
-            name=name,
-            role=params["roleArn"],
-            text=params["definition"],
-            machine=_parsed(params["definition"]),
-            logging=logging,
-            tracing=params.get("tracingConfiguration") or {"enabled": False},
-            revision_id=str(uuid.uuid4()),
-            changed=self.world.clock.now(),
-        )
-
-    def _machine(self, arn: str) -> Machine:
-        machine = self._machines.get(arn)
-        if machine is None:
-            raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-        return machine
-
     def _execution(self, arn: str) -> Execution:
         execution = self._executions.find(arn)
         if execution is None:
             raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
-
-    def _tagged(self, call: Call) -> Machine:
-        arn = call.params["resourceArn"]
-        machine = self._machines.get(arn)
-        if machine is None:
-            raise AwsError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
-        return machine
-
-    def _delete(self, machine: Machine) -> None:
-        """AWS deletes a state machine once its last execution has ended."""
-        for execution in self._executions.of(machine.current.arn):
-            execution.ended.wait()
-        with self._mutex:
-            self._executions.forget(machine.current.arn)
-            self._machines.pop(machine.current.arn, None)
-
-
-def _parsed(text: str) -> StateMachine:
-    try:
-        return parse(text, table.check)
-    except DefinitionError as error:
-        raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error
-
-
-def _refuse(params: dict[str, Any], **understood: Any) -> None:
-    """Raise for a parameter with another value than the one that is understood."""
-    for name, value in understood.items():
-        if name in params and params[name] != value:
-            raise NotModelledError(f"stepfunctions: {name} = {params[name]!r}")
-
-
-def _check_name(name: str) -> None:
-    if (
-        len(name) > 80
-        or _NO_NAME & set(name)
-        or any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in name)
-    ):
-        raise AwsError("InvalidName", f"Invalid Name: '{name}'")
 
 
 def _check_input(text: str) -> None:
@@ -318,35 +121,6 @@ def _check_input(text: str) -> None:
         json.loads(text)
     except ValueError as error:
         raise AwsError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from None
-
-
-def _same(existing: Machine, wanted: Revision) -> Machine:
-    """Creating the same state machine again does nothing; AWS looks at neither role nor tags."""
-    now = existing.current
-    alike = replace(
-        wanted, role=now.role, revision_id=now.revision_id, changed=now.changed, machine=now.machine
-    )
-    if existing.deleting:
-        raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{now.arn}'")
-    if alike != now:
-        raise AwsError("StateMachineAlreadyExists", f"State Machine Already Exists: '{now.arn}'")
-    return existing
-
-
-def _created(machine: Machine) -> dict[str, Any]:
-    return {"stateMachineArn": machine.current.arn, "creationDate": machine.created}
-
-
-def _described(revision: Revision) -> dict[str, Any]:
-    return {
-        "stateMachineArn": revision.arn,
-        "name": revision.name,
-        "definition": revision.text,
-        "roleArn": revision.role,
-        "loggingConfiguration": revision.logging,
-        "tracingConfiguration": revision.tracing,
-        "revisionId": revision.revision_id,
-    }
 
 
 def _without_data(event: Event) -> Event:

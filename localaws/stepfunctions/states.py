@@ -8,8 +8,8 @@ from typing import Any
 
 from localaws.stepfunctions import branches, machine
 from localaws.stepfunctions.attempt import attempt
-from localaws.stepfunctions.definition import moment
 from localaws.stepfunctions.failures import RUNTIME, Aborted, Failure
+from localaws.stepfunctions.fields import moment
 from localaws.stepfunctions.machine import Handled
 from localaws.stepfunctions.reader import LONGEST_SECONDS
 from localaws.stepfunctions.visit import Step, Visit

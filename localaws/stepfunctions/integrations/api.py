@@ -42,8 +42,7 @@ class Api:
 
     def call(self, clients: Clients, arguments: Any) -> dict[str, Any]:
         """The response, as a state machine sees it. Raises `Failure`."""
-        model = service_model(self.service)
-        operation = model.operation_model(self.operation)
+        operation = service_model(self.service).operation_model(self.operation)
         request = (
             shapes.to_request(operation.input_shape, self._texts(arguments)) if operation.input_shape else {}
         )
@@ -52,7 +51,7 @@ class Api:
         except ParamValidationError as error:
             raise Failure(RUNTIME, str(error)) from error
         except ClientError as error:
-            raise self.naming.failure(error, model) from error
+            raise self.naming.failure(error, operation) from error
         except BotoCoreError as error:
             raise self.naming.unreachable(error) from error
         if operation.output_shape is None:

@@ -26,13 +26,13 @@ class Naming:
     """In causes."""
     optimized: bool
 
-    def failure(self, error: ClientError, model: Any) -> TaskError:
-        """A service's error as Step Functions reports it."""
+    def failure(self, error: ClientError, operation: Any) -> TaskError:
+        """A service's error as Step Functions reports it; `operation` is botocore's model of the call."""
         code = error.response["Error"].get("Code", "")
         message = error.response["Error"].get("Message", "")
         answer = error.response["ResponseMetadata"]
         status, request = answer.get("HTTPStatusCode", ""), answer.get("RequestId", "")
-        name = _modelled(model, code) or self.general
+        name = _modelled(operation, code) or self.general
         if self.optimized:
             place = f"Status Code: {status}; Error Code: {code}; Request ID: {request}; Proxy: null"
             return TaskError(f"{self.prefix}.{name}", f"{message} (Service: {self.service}; {place})")
@@ -44,8 +44,8 @@ class Naming:
         return TaskError(f"{self.prefix}.SdkClientException", str(error))
 
 
-def _modelled(model: Any, code: str) -> str | None:
-    for shape in model.error_shapes:
+def _modelled(operation: Any, code: str) -> str | None:
+    for shape in (*operation.error_shapes, *operation.service_model.error_shapes):
         if code in {shape.name, shape.metadata.get("error", {}).get("code")}:
             name = str(shape.name).removesuffix("Fault")
             return name if name.endswith("Exception") else f"{name}Exception"

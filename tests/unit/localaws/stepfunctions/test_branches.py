@@ -111,7 +111,7 @@ class TestParallel:
         def together(_: Task) -> int:
             return meet.wait()
 
-        branches = [workflow(**{name: task()}) for name in "ABC"]
+        branches = [workflow(None, **{name: task()}) for name in "ABC"]
         outcome = run(machine(S=parallel(*branches)), {}, dict.fromkeys("ABC", together))
         assert sorted(outcome.output) == [0, 1, 2]
 

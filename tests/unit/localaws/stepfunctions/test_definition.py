@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localaws.stepfunctions.definition import moment, parse
+from localaws.stepfunctions.definition import parse
+from localaws.stepfunctions.fields import moment
 from localaws.stepfunctions.reader import DefinitionError
 from tests.unit.localaws.stepfunctions.machines import LAMBDA, machine, passes, task, workflow
 
@@ -183,7 +184,7 @@ def test_a_variable_of_an_outer_scope_is_not_assigned_inside() -> None:
 
 def test_a_resource_that_nobody_runs_is_named() -> None:
     with pytest.raises(DefinitionError, match="no such thing at /States/S/Resource"):
-        parse(machine(S=task()), check_resource=lambda _: "no such thing")
+        parse(machine(S=task()), check_task=lambda *_: [("Resource", "no such thing")])
 
 
 def test_everything_wrong_is_told_at_once() -> None:

@@ -240,7 +240,7 @@ class TestHistory:
         out = {"output": '{"o":2}', "outputDetails": whole}
         entered = {"name": "S", "input": '{"i":1}', "inputDetails": whole}
         left = {"name": "S", **out}
-        expected = [
+        expected: list[tuple[str, dict[str, Any]]] = [
             ("TaskStateEntered", {"stateEnteredEventDetails": entered}),
             ("TaskScheduled", {"taskScheduledEventDetails": scheduled}),
             ("TaskStarted", {"taskStartedEventDetails": lambda_}),
