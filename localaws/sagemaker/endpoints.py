@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from localaws.actor import client_as
-from localaws.lambda_.guardian import Guardian
 from localaws.sagemaker.endpoint_configs import EndpointConfigs
+from localaws.sagemaker.model_server import Host
 from localaws.sagemaker.resources import PRINCIPAL, Params, invalid, page, plain, present, refuse_others
 from localaws.sagemaker.variants import HostingError, Variant, start_variant
 from localaws.service import Call
@@ -62,7 +62,7 @@ class Endpoints(EndpointConfigs):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.endpoints: dict[str, Endpoint] = {}
-        self._guardian = Guardian()
+        self._host = Host(world.settings.jobs_python)
         self._pool = ThreadPoolExecutor(CHANGES_AT_ONCE, thread_name_prefix="sagemaker-endpoint")
 
     def create_endpoint(self, call: Call) -> Params:
@@ -171,11 +171,12 @@ class Endpoints(EndpointConfigs):
             return self.endpoints[name]
 
     def stop(self) -> None:
+        self._host.closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for endpoint in list(self.endpoints.values()):
             for variant in endpoint.variants.values():
                 variant.server.stop()
-        self._guardian.close()
+        self._host.guardian.close()
         super().stop()
 
     def _check_unscaled(self, endpoint: Endpoint, variants: list[str], what: str) -> None:
@@ -258,7 +259,7 @@ class Endpoints(EndpointConfigs):
                 capture = config.get("DataCaptureConfig")
                 started[part["VariantName"]] = start_variant(
                     self.world,
-                    self._guardian,
+                    self._host,
                     endpoint=endpoint.name,
                     folder=folder,
                     config=part,

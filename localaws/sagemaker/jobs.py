@@ -192,8 +192,10 @@ class JobRunner:
         for kind in ("training", "processing"):
             for job in self.all(kind):
                 job.stop.set()
-        self.guardian.close()
+                if job.child is not None:
+                    job.child.kill()
         self._pool.shutdown(wait=True)
+        self.guardian.close()
 
     def _run(self, job: Job, run: Callable[[Job], None]) -> None:
         try:

@@ -10,7 +10,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from localaws.lambda_.guardian import Guardian
@@ -45,6 +45,15 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What all servers share: their interpreter, who guards them, and whether the end has come."""
+
+    python: Path
+    guardian: Guardian = field(default_factory=Guardian)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """A model.tar.gz into a folder; members that would leave it, links and devices are refused."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,19 +64,13 @@ def unpack(archive: Path, folder: Path) -> None:
 class ModelServer:
     """One server process of a variant, and its successors."""
 
-    def __init__(
-        self,
-        python: Path,
-        folder: Path,
-        environment: Mapping[str, str],
-        stream: LogStream,
-        guardian: Guardian,
-    ):
+    def __init__(self, host: Host, folder: Path, environment: Mapping[str, str], stream: LogStream) -> None:
+        python = host.python
         self._argv = [str(python), str(SERVER), "--port", "0", "--model-dir", str(folder / "model")]
         self._folder = folder
         self._environment = {**container_environment(python, folder), **environment}
         self._stream = stream
-        self._guardian = guardian
+        self._host = host
         self._stopped = threading.Event()
         self._changed = threading.Condition()
         self._port: int | None = None
@@ -154,7 +157,7 @@ class ModelServer:
             folder=self._folder,
             environment=self._environment,
             on_line=self._on_line,
-            guardian=self._guardian,
+            guardian=self._host.guardian,
         )
         with self._changed:
             self._child = child
@@ -170,7 +173,7 @@ class ModelServer:
 
     def _await_health(self, child: Child, timeout: float) -> None:
         until = time.monotonic() + timeout
-        while time.monotonic() < until and not self._stopped.is_set():
+        while time.monotonic() < until and not self._ending():
             with self._changed:
                 self._changed.wait_for(lambda: self._port is not None, PING_PAUSE)
                 port = self._port
@@ -180,6 +183,9 @@ class ModelServer:
                 raise NotHealthyError("the container ended before it answered /ping")
         raise NotHealthyError(f"the container did not answer /ping within {timeout:g} s")
 
+    def _ending(self) -> bool:
+        return self._stopped.is_set() or self._host.closing.is_set()
+
     def _keep(self, child: Child, timeout: float) -> None:
         """Start another process whenever one ends unasked, as hosting does."""
         while True:
@@ -187,10 +193,10 @@ class ModelServer:
             with self._changed:
                 self._port = None
             self._drop_connections()
-            if self._stopped.wait(RESTART_PAUSE):
+            if self._stopped.wait(RESTART_PAUSE) or self._ending():
                 return
             child = self._launch()
-            if self._stopped.is_set():
+            if self._ending():
                 child.stop(STOP_GRACE)
                 return
             try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from localaws.cloudwatch.metrics import Datapoint
+from localaws.cloudwatch.service import CloudWatch
 from localaws.errors import AwsError
 from localaws.sagemaker.endpoints import Endpoint
 from localaws.sagemaker.model_server import Answer, NoAnswerError
@@ -24,13 +25,6 @@ KNOWN = {
 }  # fmt: skip
 
 
-class MetricSink(Protocol):
-    """CloudWatch, as far as it is needed here."""
-
-    def ingest(self, namespace: str, points: list[Datapoint]) -> None:
-        """Keep data points."""
-
-
 class SageMakerRuntime(Service):
     """Asks the variants' servers."""
 
@@ -38,10 +32,12 @@ class SageMakerRuntime(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._sagemaker: SageMaker | None = None
+        self._sagemaker: SageMaker
+        self._cloudwatch: CloudWatch
 
     def start(self) -> None:
         self._sagemaker = self.world.service(SageMaker)
+        self._cloudwatch = self.world.service(CloudWatch)
 
     def invoke_endpoint(self, call: Call) -> Params:
         began = time.perf_counter()
@@ -73,7 +69,6 @@ class SageMakerRuntime(Service):
         }
 
     def _variant(self, name: str, target: str | None) -> Variant:
-        assert self._sagemaker is not None
         endpoint: Endpoint | None = self._sagemaker.endpoints.get(name)
         if endpoint is None or not endpoint.serves:
             account = self.world.settings.account
@@ -105,7 +100,7 @@ class SageMakerRuntime(Service):
             "OverheadLatency": (overhead * 1e6, "Microseconds"),
         }
         points = [Datapoint(name, value, at, dimensions, unit) for name, (value, unit) in values.items()]
-        cast(MetricSink, self.world.services["cloudwatch"]).ingest(NAMESPACE, points)
+        self._cloudwatch.ingest(NAMESPACE, points)
 
     def _model_error(self, endpoint: str, answer: Answer) -> AwsError:
         settings = self.world.settings

@@ -9,10 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localaws.lambda_.guardian import Guardian
 from localaws.sagemaker.capture import Capture
 from localaws.sagemaker.logs import LogStream
-from localaws.sagemaker.model_server import STARTUP_TIMEOUT, ModelServer, NotHealthyError, unpack
+from localaws.sagemaker.model_server import STARTUP_TIMEOUT, Host, ModelServer, NotHealthyError, unpack
 from localaws.sagemaker.resources import SESSION, Params, present
 from localaws.sagemaker.transfer import Transfer, TransferError
 
@@ -73,7 +72,7 @@ class Variant:
 
 def start_variant(
     world: World,
-    guardian: Guardian,
+    host: Host,
     *,
     endpoint: str,
     folder: Path,
@@ -111,7 +110,7 @@ def start_variant(
         "SAGEMAKER_REGION": world.settings.region,
         **world.process_environment(role, SESSION),
     }
-    server = ModelServer(world.settings.jobs_python, folder, environment, stream, guardian)
+    server = ModelServer(host, folder, environment, stream)
     try:
         server.start(float(config.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT)))
     except (NotHealthyError, OSError) as error:
