@@ -308,6 +308,10 @@ class TestStateMachines:
         assert lab.states.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
         assert refusal(lambda: lab.begin(arn))[0] == "StateMachineDeleting"
         lab.states.stop_execution(executionArn=execution)
+        for thread in threading.enumerate():
+            if thread.name == "states-delete":
+                thread.join(10)
+        assert refusal(lambda: lab.begin(arn))[0] == "StateMachineDoesNotExist"
 
 
 class TestExecutions:
