@@ -34,7 +34,7 @@ def handler(
 
 def decide(visit: Visit, outside: Outside) -> Page:
     """Record the decision unless there is one, hand it over unless that is done, and tell."""
-    visit.check_origin(config.setting("APPROVAL_URL"))
+    visit.check_origin()
     form = DecisionForm.parse(visit)
     approval = open_link(form.link, outside)
     if approval is None or not form.link.admits_form(form.form_token):

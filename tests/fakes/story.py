@@ -311,7 +311,7 @@ def visit(
     path, _, query = link.removeprefix(SITE).partition("?")
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     event["pathParameters"] = {"id": path.rpartition("/")[2]}
-    event["headers"]["host"] = SITE.removeprefix("https://")
+    event["headers"]["host"] = event["requestContext"]["domainName"] = SITE.removeprefix("https://")
     if method == "GET":
         event["rawQueryString"] = query
         event["queryStringParameters"] = {"key": query.partition("=")[2]}

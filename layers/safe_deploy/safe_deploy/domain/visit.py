@@ -33,6 +33,8 @@ class Visit:
     """One HTTP request for an approval."""
 
     approval_id: str
+    host: str
+    """The API's own address, as API Gateway and not the browser says."""
     headers: Mapping[str, str]
     """Names in lower case, as API Gateway hands them over."""
     query: Mapping[str, str]
@@ -51,9 +53,11 @@ class Visit:
             raise BadVisitError("the form can't be read") from error
         if len(content) > BODY_LIMIT:
             raise BadVisitError("the form is too long")
-        http = (event.get("requestContext") or {}).get("http") or {}
+        context = event.get("requestContext") or {}
+        http = context.get("http") or {}
         return cls(
             str((event.get("pathParameters") or {}).get("id", "")),
+            str(context.get("domainName", "")).lower(),
             {name.lower(): value for name, value in (event.get("headers") or {}).items()},
             event.get("queryStringParameters") or {},
             content,
@@ -65,15 +69,14 @@ class Visit:
         """Return the link that was opened."""
         return Link(self.approval_id, self.query.get("key", ""))
 
-    def check_origin(self, site: str) -> None:
+    def check_origin(self) -> None:
         """Raise BadVisitError when a browser says that the form was sent from elsewhere.
 
         A page under `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with its own forms;
         then Sec-Fetch-Site, which no page can forge, tells the two apart.
         """
         origin, fetched_from = self.headers.get("origin"), self.headers.get("sec-fetch-site", "same-origin")
-        here = "{0.scheme}://{0.netloc}".format(urlsplit(site)).lower()
-        own = origin is None or origin.lower() == here or origin == "null"
+        own = origin is None or origin == "null" or urlsplit(origin).netloc.lower() == self.host
         if not own or fetched_from not in ("same-origin", "none"):
             raise BadVisitError("the form was sent from another site")
 
