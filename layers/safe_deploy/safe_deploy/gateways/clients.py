@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from safe_deploy.errors import (
     AccessDeniedError,
@@ -26,7 +26,7 @@ from safe_deploy.errors import (
 CONFIG = Config(
     connect_timeout=3,
     read_timeout=20,
-    retries={"mode": "standard", "max_attempts": 4},
+    retries={"mode": "standard", "total_max_attempts": 4},
 )
 
 NOT_FOUND = (
@@ -108,7 +108,7 @@ def translating(doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise translated(error, doing) from error
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise TransientError(f"{doing}: {type(error).__name__}") from error
     except BotoCoreError as error:
         raise InvalidRequestError(f"{doing}: {type(error).__name__}: {error}") from error

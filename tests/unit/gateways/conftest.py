@@ -1,0 +1,66 @@
+"""Fixtures of the gateways: moto in this process where moto is good, and botocore's stubber elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+from safe_deploy.gateways import clients
+
+from tests.fakes.story import ARTIFACTS, ENVIRONMENT
+
+Stub = Callable[[str], Stubber]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[None]:
+    """Settings and credentials of nobody; clients are made anew for each test."""
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    for name, value in {**ENVIRONMENT, **dict.fromkeys(keys, "testing")}.items():
+        monkeypatch.setenv(name, value)
+    clients.client.cache_clear()
+    yield
+    clients.client.cache_clear()
+
+
+@pytest.fixture
+def aws(settings: None) -> Iterator[None]:
+    """moto's AWS with the app's table, bucket and topic."""
+    with mock_aws():
+        dynamodb: Any = boto3.client("dynamodb")
+        dynamodb.create_table(
+            TableName=ENVIRONMENT["TABLE_NAME"],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        s3: Any = boto3.client("s3")
+        s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        s3.put_bucket_versioning(Bucket=ARTIFACTS, VersioningConfiguration={"Status": "Enabled"})
+        yield
+
+
+@pytest.fixture
+def stub(settings: None) -> Iterator[Stub]:
+    """`stub("sagemaker")` returns that client's stubber; every answer put on it must be fetched."""
+    stubbers: dict[str, Stubber] = {}
+
+    def stubber(service: str) -> Stubber:
+        if service not in stubbers:
+            stubbers[service] = Stubber(clients.client(service))
+            stubbers[service].activate()
+        return stubbers[service]
+
+    yield stubber
+    for made in stubbers.values():
+        made.assert_no_pending_responses()

@@ -1,0 +1,427 @@
+"""What the gateways ask of AWS, and what they make of its answers and errors."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
+from botocore.response import StreamingBody
+from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.ports import Deployment, Endpoint, Invocation, Objects
+from safe_deploy.errors import (
+    AccessDeniedError,
+    ConditionFailedError,
+    InvalidRequestError,
+    ModelAnswerError,
+    NotFoundError,
+    SafeDeployError,
+    TooLargeError,
+    TransientError,
+)
+from safe_deploy.gateways.clients import client, translating
+from safe_deploy.gateways.deployments import CodeDeployDeployments
+from safe_deploy.gateways.endpoints import AwsEndpoints
+from safe_deploy.gateways.executions import StepFunctionsExecutions
+from safe_deploy.gateways.functions import LambdaFunctions
+from safe_deploy.gateways.keys import KmsKeys
+from safe_deploy.gateways.metrics import CloudWatchMetrics
+from safe_deploy.gateways.objects import S3Objects
+from safe_deploy.gateways.predictions import SageMakerPredictions
+from safe_deploy.gateways.topics import SnsTopic
+
+from tests.fakes.aws import FakeObjects
+from tests.fakes.story import ARTIFACTS
+from tests.unit.gateways.conftest import Stub
+
+ROOT = f"s3://{ARTIFACTS}"
+AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def body(content: bytes) -> StreamingBody:
+    return StreamingBody(io.BytesIO(content), len(content))
+
+
+# ---- errors ----
+
+
+def client_error(code: str, message: str = "", status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "Operation")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (client_error("ThrottlingException"), TransientError),
+        (client_error("ProvisionedThroughputExceededException", status=500), TransientError),
+        (client_error("TooManyRequestsException"), TransientError),
+        (client_error("SlowDown", status=503), TransientError),
+        (client_error("InternalError", status=500), TransientError),
+        (client_error("AccessDenied", status=403), AccessDeniedError),
+        (client_error("AccessDeniedException"), AccessDeniedError),
+        (client_error("NoSuchKey", status=404), NotFoundError),
+        (client_error("404", status=404), NotFoundError),
+        (client_error("ValidationException", 'Could not find endpoint "x".'), NotFoundError),
+        (client_error("ValidationException", "1 validation error detected"), InvalidRequestError),
+        (client_error("ConditionalCheckFailedException"), ConditionFailedError),
+        (client_error("SomethingNew"), InvalidRequestError),
+        (ReadTimeoutError(endpoint_url="https://x"), TransientError),
+        (ConnectTimeoutError(endpoint_url="https://x"), TransientError),
+        (NoCredentialsError(), InvalidRequestError),
+    ],
+)
+def test_awss_errors_become_ours(error: Exception, expected: type[SafeDeployError]) -> None:
+    with pytest.raises(SafeDeployError, match="doing something") as caught, translating("doing something"):
+        raise error
+    assert type(caught.value) is expected
+    assert caught.value.__cause__ is error
+
+
+def test_clients_have_time_outs_and_retries_and_are_made_once(settings: None) -> None:
+    for service in ("s3", "dynamodb", "sagemaker-runtime"):
+        config = client(service).meta.config
+        assert config.connect_timeout <= 5
+        assert config.read_timeout <= 30
+        assert config.retries == {"mode": "standard", "total_max_attempts": 4}
+        assert client(service) is client(service)
+
+
+# ---- S3: one contract for gateway and fake ----
+
+
+@pytest.fixture(params=["s3", "fake"])
+def objects(request: pytest.FixtureRequest) -> Objects:
+    """S3, real over moto and fake."""
+    if request.param == "fake":
+        return FakeObjects()
+    request.getfixturevalue("aws")
+    return S3Objects()
+
+
+def test_objects_are_written_described_and_read(objects: Objects) -> None:
+    objects.write(f"{ROOT}/a/b.json", b'{"x": 1.5}', "application/json")
+    found = objects.describe(f"{ROOT}/a/b.json")
+    assert (found.uri, found.size, len(found.etag)) == (f"{ROOT}/a/b.json", 10, 32)
+    assert found.version_id
+    assert objects.read(f"{ROOT}/a/b.json", limit=10, version_id=found.version_id) == b'{"x": 1.5}'
+    assert objects.read_json(f"{ROOT}/a/b.json") == {"x": 1.5}
+    with pytest.raises(TooLargeError, match="more than 9 bytes"):
+        objects.read(f"{ROOT}/a/b.json", limit=9)
+
+
+def test_missing_objects_are_named(objects: Objects) -> None:
+    for ask in (objects.describe, partial(objects.read, limit=9), objects.read_json):
+        with pytest.raises(NotFoundError, match=f"{ROOT}/gone.json doesn't exist"):
+            ask(f"{ROOT}/gone.json")
+
+
+def test_bad_json_is_named(objects: Objects) -> None:
+    objects.write(f"{ROOT}/report.json", b'{"a": 1, "a": 2}', "application/json")
+    with pytest.raises(InvalidRequestError, match=r'report\.json gives the key "a" twice'):
+        objects.read_json(f"{ROOT}/report.json")
+
+
+def test_lists_are_whole_and_in_order(objects: Objects) -> None:
+    for number in (2, 1, 10):
+        objects.write(f"{ROOT}/p/{number}", b"x", "text/plain")
+    objects.write(f"{ROOT}/q/1", b"x", "text/plain")
+    assert [found.uri for found in objects.list(ARTIFACTS, "p/")] == [
+        f"{ROOT}/p/{n}" for n in ("1", "10", "2")
+    ]
+    assert list(objects.list(ARTIFACTS, "nothing/")) == []
+
+
+def test_every_page_of_a_list_is_fetched(stub: Stub) -> None:
+    s3 = stub("s3")
+    for number, token in ((1, None), (2, "next")):
+        asked = {"Bucket": ARTIFACTS, "Prefix": "p/"} | ({"ContinuationToken": token} if token else {})
+        page = {"Contents": [{"Key": f"p/{number}", "ETag": '"e"', "Size": 1}], "IsTruncated": token is None}
+        s3.add_response("list_objects_v2", page | ({} if token else {"NextContinuationToken": "next"}), asked)
+    assert [found.uri for found in S3Objects().list(ARTIFACTS, "p/")] == [f"{ROOT}/p/1", f"{ROOT}/p/2"]
+
+
+# ---- KMS, SNS, CloudWatch ----
+
+
+def test_a_secret_opens_only_in_its_context(aws: None) -> None:
+    kms: Any = boto3.client("kms")
+    keys = KmsKeys(kms.create_key()["KeyMetadata"]["Arn"])
+    sealed = keys.encrypt("token", {"releaseId": "1"})
+    assert b"token" not in sealed
+    assert keys.decrypt(sealed, {"releaseId": "1"}) == "token"
+    with pytest.raises(InvalidRequestError):
+        keys.decrypt(sealed, {"releaseId": "2"})
+
+
+def test_a_notice_reaches_the_topic(aws: None) -> None:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.sns.models import sns_backends
+
+    sns: Any = boto3.client("sns")
+    arn = sns.create_topic(Name="notices")["TopicArn"]
+    SnsTopic(arn).publish("subject", "text")
+    sent = sns_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].topics[arn].sent_notifications
+    assert [(entry[1], entry[2]) for entry in sent] == [("text", "subject")]
+
+
+def test_metrics_are_written_in_batches(stub: Stub) -> None:
+    cloudwatch = stub("cloudwatch")
+    values = {f"m{number}": float(number) for number in range(501)}
+
+    def asked(names: list[str]) -> dict[str, Any]:
+        dimensions = [{"Name": "ModelName", "Value": "m"}]
+        data = [
+            {"MetricName": name, "Dimensions": dimensions, "Value": values[name], "Timestamp": AT}
+            for name in names
+        ]
+        return {"Namespace": "N", "MetricData": data}
+
+    names = list(values)
+    cloudwatch.add_response("put_metric_data", {}, asked(names[:500]))
+    cloudwatch.add_response("put_metric_data", {}, asked(names[500:]))
+    CloudWatchMetrics("N").put({"ModelName": "m"}, values, AT)
+
+
+# ---- Lambda ----
+
+
+def configuration(version: str, **variables: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (
+        {"Version": version, "Environment": {"Variables": variables}},
+        {"FunctionName": "predict", "Qualifier": version},
+    )
+
+
+def test_the_alias_is_read_with_its_versions_environment(stub: Stub) -> None:
+    function = stub("lambda")
+    alias = {"FunctionVersion": "3", "RoutingConfig": {"AdditionalVersionWeights": {"4": 0.1}}}
+    function.add_response("get_alias", alias, {"FunctionName": "predict", "Name": "live"})
+    function.add_response(
+        "get_function_configuration", *configuration("3", RELEASE_ID="r", ENDPOINT_NAME="e")
+    )
+    assert LambdaFunctions("predict", "live").live() == Alias(LiveVersion("3", "r", "e"), {"4": 0.1})
+
+
+def test_the_static_first_version_serves_nothing(stub: Stub) -> None:
+    stub("lambda").add_response("get_alias", {"FunctionVersion": "1"})
+    stub("lambda").add_response("get_function_configuration", {"Version": "1"})
+    alias = LambdaFunctions("predict", "live").live()
+    assert not alias.main.serves
+    assert not alias.is_shifting
+
+
+def test_a_version_is_invoked_and_its_error_kept(stub: Stub) -> None:
+    stub("lambda").add_response(
+        "invoke",
+        {"Payload": body(b"{}"), "FunctionError": "Unhandled", "StatusCode": 200},
+        {"FunctionName": "predict", "Qualifier": "4", "Payload": b'{"a": 1}'},
+    )
+    assert LambdaFunctions("predict", "live").invoke("4", {"a": 1}) == Invocation(b"{}", "Unhandled")
+
+
+# ---- SageMaker ----
+
+
+def test_an_endpoint_is_asked_in_csv(stub: Stub) -> None:
+    stub("sagemaker-runtime").add_response(
+        "invoke_endpoint",
+        {"Body": body(b"1.5\n")},
+        {"EndpointName": "e", "ContentType": "text/csv", "Accept": "text/csv", "Body": b"1,2\n"},
+    )
+    assert SageMakerPredictions().invoke("e", "1,2\n") == b"1.5\n"
+
+
+def test_a_model_that_fails_is_told_apart_from_aws(stub: Stub) -> None:
+    runtime = stub("sagemaker-runtime")
+    runtime.add_client_error(
+        "invoke_endpoint", "ModelError", "wrapped", 424, modeled_fields={"OriginalMessage": "bad row"}
+    )
+    with pytest.raises(ModelAnswerError, match="bad row"):
+        SageMakerPredictions().invoke("e", "x")
+    runtime.add_client_error("invoke_endpoint", "ModelNotReadyException", "wait", 429)
+    with pytest.raises(TransientError):
+        SageMakerPredictions().invoke("e", "x")
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    return {
+        "EndpointName": "e",
+        "EndpointArn": "arn:aws:sagemaker:eu-west-1:111122223333:endpoint/e",
+        "EndpointStatus": "InService",
+        "CreationTime": AT,
+        "LastModifiedTime": AT,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("capture", "percentage"),
+    [
+        ({}, 0),
+        ({"EnableCapture": True, "CaptureStatus": "Started"}, 100),
+        ({"EnableCapture": True, "CaptureStatus": "Stopped"}, 0),
+        ({"EnableCapture": False, "CaptureStatus": "Started"}, 0),
+    ],
+)
+def test_an_endpoint_is_described_with_its_capture(
+    stub: Stub, capture: dict[str, Any], percentage: int
+) -> None:
+    full = {"CurrentSamplingPercentage": 100, "DestinationS3Uri": "s3://b/capture", "KmsKeyId": "k"}
+    answer = described(DataCaptureConfig={**full, **capture}) if capture else described()
+    stub("sagemaker").add_response("describe_endpoint", answer, {"EndpointName": "e"})
+    assert AwsEndpoints().describe("e") == Endpoint("e", "InService", percentage)
+
+
+def test_what_sagemaker_does_not_know_is_gone(stub: Stub) -> None:
+    sagemaker = stub("sagemaker")
+    for operation in ("describe_endpoint", "delete_endpoint", "delete_endpoint_config", "delete_model"):
+        sagemaker.add_client_error(operation, "ValidationException", 'Could not find x "y".')
+    endpoints = AwsEndpoints()
+    assert endpoints.describe("y") is None
+    assert not endpoints.remove_endpoint("y")
+    assert not endpoints.remove_config("y")
+    assert not endpoints.remove_model("y")
+    sagemaker.add_client_error("delete_endpoint", "ValidationException", "it is in-progress")
+    with pytest.raises(InvalidRequestError, match="in-progress"):
+        endpoints.remove_endpoint("y")
+
+
+def test_scaling_goes_policy_by_policy_then_the_target(stub: Stub) -> None:
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/e/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    policy = {
+        "PolicyARN": "arn",
+        "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling",
+        "CreationTime": AT,
+        **target,
+    }
+    scaling = stub("application-autoscaling")
+    scaling.add_response("describe_scaling_policies", {"ScalingPolicies": [policy]}, target)
+    scaling.add_response("delete_scaling_policy", {}, {"PolicyName": "p", **target})
+    scaling.add_response("deregister_scalable_target", {}, target)
+    assert AwsEndpoints().remove_scaling("e")
+    scaling.add_response("describe_scaling_policies", {"ScalingPolicies": []}, target)
+    scaling.add_client_error("deregister_scalable_target", "ObjectNotFoundException")
+    assert not AwsEndpoints().remove_scaling("e")
+
+
+def test_a_schedule_is_deleted_in_its_group(stub: Stub) -> None:
+    scheduler = stub("scheduler")
+    scheduler.add_response("delete_schedule", {}, {"Name": "s", "GroupName": "monitors"})
+    assert AwsEndpoints().remove_schedule("s")
+    scheduler.add_client_error("delete_schedule", "ResourceNotFoundException")
+    assert not AwsEndpoints().remove_schedule("s")
+
+
+# ---- Step Functions ----
+
+EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:release:1"
+
+
+def test_an_execution_is_looked_at(stub: Stub) -> None:
+    answer = {
+        "executionArn": EXECUTION,
+        "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:release",
+        "status": "RUNNING",
+        "startDate": AT,
+    }
+    for _ in range(2):
+        stub("stepfunctions").add_response("describe_execution", answer, {"executionArn": EXECUTION})
+    assert StepFunctionsExecutions().status(EXECUTION) == "RUNNING"
+    assert StepFunctionsExecutions().started(EXECUTION) == AT
+    stub("stepfunctions").add_client_error("describe_execution", "ExecutionDoesNotExist")
+    assert StepFunctionsExecutions().status(EXECUTION) is None
+
+
+def test_a_task_is_answered_or_found_gone(stub: Stub) -> None:
+    functions = stub("stepfunctions")
+    functions.add_response(
+        "send_task_success", {}, {"taskToken": "t", "output": json.dumps({"decision": "approved"})}
+    )
+    assert StepFunctionsExecutions().succeed("t", {"decision": "approved"})
+    for code in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+        functions.add_client_error("send_task_success", code)
+        assert not StepFunctionsExecutions().succeed("t", {})
+    functions.add_client_error("send_task_success", "ThrottlingException")
+    with pytest.raises(TransientError) as caught:
+        StepFunctionsExecutions().succeed("a-token", {})
+    assert "a-token" not in str(caught.value)
+
+
+# ---- CodeDeploy ----
+
+APP_SPEC = json.dumps(
+    {
+        "version": 0.0,
+        "Resources": [
+            {
+                "Predict": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {
+                        "Name": "predict",
+                        "Alias": "live",
+                        "CurrentVersion": "3",
+                        "TargetVersion": "4",
+                    },
+                }
+            }
+        ],
+    }
+)
+
+
+def deployment(kind: str, content: dict[str, str]) -> dict[str, Any]:
+    revision = {"revisionType": kind, kind[0].lower() + kind[1:]: content}
+    return {"deploymentInfo": {"applicationName": "app", "deploymentId": "d-1", "revision": revision}}
+
+
+def test_a_deployments_target_is_read_from_its_app_spec(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    codedeploy.add_response(
+        "get_deployment", deployment("String", {"content": APP_SPEC}), {"deploymentId": "d-1"}
+    )
+    assert CodeDeployDeployments().get("d-1") == Deployment("d-1", "4")
+
+
+def test_the_app_spec_is_fetched_by_its_digest_as_aws_leaves_it_out(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    codedeploy.add_response("get_deployment", deployment("AppSpecContent", {"sha256": "abc"}))
+    revision = {"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "abc"}}
+    whole = {"revisionType": "AppSpecContent", "appSpecContent": {"content": APP_SPEC, "sha256": "abc"}}
+    codedeploy.add_response(
+        "get_application_revision", {"revision": whole}, {"applicationName": "app", "revision": revision}
+    )
+    assert CodeDeployDeployments().get("d-1").target_version == "4"
+
+
+@pytest.mark.parametrize(
+    "app_spec", ["version: 0.0", "{}", '{"Resources": []}', '{"Resources": [{"a": {}}]}']
+)
+def test_an_app_spec_that_is_not_ours_is_an_error(stub: Stub, app_spec: str) -> None:
+    stub("codedeploy").add_response("get_deployment", deployment("String", {"content": app_spec}))
+    with pytest.raises(InvalidRequestError, match="AppSpec"):
+        CodeDeployDeployments().get("d-1")
+
+
+def test_a_hook_reports_and_a_second_report_changes_nothing(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    asked = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "h", "status": "Failed"}
+    codedeploy.add_response("put_lifecycle_event_hook_execution_status", {}, asked)
+    CodeDeployDeployments().report("d-1", "h", succeeded=False)
+    codedeploy.add_client_error(
+        "put_lifecycle_event_hook_execution_status", "LifecycleEventAlreadyCompletedException"
+    )
+    CodeDeployDeployments().report("d-1", "h", succeeded=True)
