@@ -47,7 +47,7 @@ def make(world: World, stack: Stack, params: Mapping[str, Any], kind: str, arn: 
         on_failure=params.get("OnStackFailure", "ROLLBACK"),
         role=params.get("RoleARN"),
     )
-    transformed = bool(template.parse(text).get("Transform"))
+    transformed = bool(template.transforms(template.parse(text)))
     try:
         plan = templates.make(world, stack, text, given, tags, update=kind == "UPDATE")
         templates.acknowledge(plan, change.capabilities, direct=False)

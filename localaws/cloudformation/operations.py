@@ -208,6 +208,8 @@ class Operation:
         stack = self._stack
         policies = []
         for resource in stack.resources.values():
+            if resource.status in ("DELETE_COMPLETE", "DELETE_SKIPPED"):
+                continue  # by a deletion that failed elsewhere
             policy = resource.deletion_policy
             if policy == "RetainExceptOnCreate":
                 policy = "Delete" if creating else "Retain"

@@ -76,7 +76,7 @@ def build(
         if "Condition" not in resource or scope.holds(str(resource["Condition"]))
     }
     _check_types(active)
-    known = {*values, *body["Resources"]}
+    known = {*values, *body["Resources"], "AWS::NoValue"}
     resources = {name: _planned(name, resource, scope, active, known) for name, resource in active.items()}
     problems = [
         problem

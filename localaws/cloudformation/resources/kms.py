@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from localaws.cloudformation.errors import ResourceFailedError
 from localaws.cloudformation.handler import Context, Made, Properties, ResourceType
 from localaws.cloudformation.shapes import FREE, as_json, call, is_true
 from localaws.cloudformation.tags import create_member, retag
@@ -39,6 +40,9 @@ class Key(ResourceType):
         return self._made(at, key_id)
 
     def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
+        for name in ("KeySpec", "KeyUsage"):
+            if old.get(name) != wanted.get(name):
+                raise ResourceFailedError(f"the {name} of a KMS key can't be changed")
         client = at.client("kms")
         if old.get("Description") != wanted.get("Description"):
             client.update_key_description(KeyId=physical_id, Description=str(wanted.get("Description", "")))
@@ -49,9 +53,6 @@ class Key(ResourceType):
         self._switches(at, physical_id, old, wanted)
         retag(at, "kms", physical_id, old.get("Tags"), wanted.get("Tags"))
         return self._made(at, physical_id)
-
-    def replaces(self, old: Properties, wanted: Properties) -> set[str]:
-        return {name for name in ("KeySpec", "KeyUsage") if old.get(name) != wanted.get(name)}
 
     def delete(self, at: Context, physical_id: str, properties: Properties) -> None:
         days = int(properties.get("PendingWindowInDays", 30))
