@@ -10,7 +10,7 @@ EXACT_INTEGERS = 2**53
 
 
 def canonical(value: Any) -> bytes:
-    """Return JSON with sorted keys, no spaces and one spelling per number: 5.0 is 5, -0.0 is 0.
+    """Return JSON with sorted keys, no spaces and one spelling per number: 5.0 is 5, 10**20 is 1e+20.
 
     A value keeps its spelling when it goes through a store that doesn't tell 5.0 from 5.
     Raises ValueError for NaN and infinity.
@@ -29,6 +29,8 @@ def digest(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_INTEGERS:
         return int(value)
+    if isinstance(value, int) and abs(value) >= EXACT_INTEGERS:
+        return float(value)
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
