@@ -97,4 +97,5 @@ def container_environment(python: Path, folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONNOUSERSITE": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "OMP_WAIT_POLICY": "PASSIVE",  # on shared cores, threads that spin cost tenfold
     }

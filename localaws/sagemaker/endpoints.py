@@ -130,7 +130,7 @@ class Endpoints(EndpointConfigs):
         refuse_others("UpdateEndpoint", params, {"EndpointName", "EndpointConfigName"}, harmless)
         endpoint = self.find_endpoint(params["EndpointName"])
         config = copy.deepcopy(self.find_config(params["EndpointConfigName"]))
-        if config["EndpointConfigName"] == endpoint.config["EndpointConfigName"]:
+        if config["EndpointConfigName"] == endpoint.config["EndpointConfigName"]:  # AWS's words aren't known
             raise invalid("Cannot update an endpoint to the endpoint configuration that it already has.")
         kept = {
             variant["VariantName"]: variant.get("InstanceType") for variant in config["ProductionVariants"]

@@ -97,7 +97,7 @@ class ModelPackages(Resources):
         refuse_others("CreateModelPackage", params, known, harmless)
         _check_specification(params.get("InferenceSpecification"))
         with self.lock:
-            group = self._group(params["ModelPackageGroupName"].rsplit("/", 1)[-1])
+            group = self._group(params["ModelPackageGroupName"])
             group.last += 1
             name = f"{group.description['ModelPackageGroupName']}/{group.last}"
             package = group.packages[group.last] = {
@@ -143,7 +143,7 @@ class ModelPackages(Resources):
     def list_model_packages(self, call: Call) -> Params:
         params = call.params
         if "ModelPackageGroupName" in params:
-            groups = [self._group(params["ModelPackageGroupName"].rsplit("/", 1)[-1])]
+            groups = [self._group(params["ModelPackageGroupName"])]
         else:
             versioned = params.get("ModelPackageType", "Unversioned") != "Unversioned"
             groups = list(self.groups.values()) if versioned else []
@@ -180,6 +180,8 @@ class ModelPackages(Resources):
         return found
 
     def _group(self, name: str) -> Group:
+        """A group by its name or ARN."""
+        name = name.rsplit("/", 1)[-1]
         with self.lock:
             if name not in self.groups:
                 raise invalid(f"ModelPackageGroup {self.arn(f'model-package-group/{name}')} does not exist.")
