@@ -124,15 +124,14 @@ def _serialize_cbor(result: dict[str, Any] | AwsError) -> Reply:
 
 
 def _own_content_type(routed: Routed, result: dict[str, Any] | AwsError) -> dict[str, str]:
-    """The Content-Type that is part of the result, which the serializer would overwrite with its protocol's."""
+    """The Content-Type that is part of the result; the serializer would send its protocol's instead."""
     shape = routed.model.output_shape
     if shape is None or isinstance(result, AwsError):
         return {}
-    return {
-        "Content-Type": str(result[name])
-        for name, member in shape.members.items()
-        if member.serialization.get("name", "").lower() == "content-type" and result.get(name)
-    }
+    for name, member in shape.members.items():
+        if member.serialization.get("name", "").lower() == "content-type" and result.get(name):
+            return {"Content-Type": str(result[name])}
+    return {}
 
 
 def _quoted(text: str) -> str:
