@@ -61,7 +61,13 @@ def like(value: str, pattern: str) -> bool:
     )
 
 
+def same_truth(value: str, wanted: str) -> bool:
+    """IAM's `Bool`: true and false are written in any case."""
+    return value.lower() == wanted.lower()
+
+
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "Bool": same_truth,
     "StringEquals": str.__eq__,
     "StringLike": like,
     "ArnEquals": like,

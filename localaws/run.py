@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localaws.autoscaling import Autoscaling
 from localaws.bucket_policies import BucketPolicies
 from localaws.cloudformation.service import CloudFormation
 from localaws.cloudwatch.service import CloudWatch
@@ -36,6 +37,7 @@ ALL_SERVICES: tuple[type[Service], ...] = (
     Storage,
     BucketPolicies,
     Encryption,
+    Autoscaling,
     Mail,
     EventBridge,
     CloudWatch,

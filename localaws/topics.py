@@ -23,7 +23,12 @@ def publish_for_service(world: World, principal: str, source_arn: str, topic: st
     except ClientError as error:
         raise AwsError(error.response["Error"]["Code"], str(error), 404) from error
     account = world.settings.account
-    context = {"aws:sourceowner": account, "aws:sourceaccount": account, "aws:sourcearn": source_arn}
+    context = {
+        "aws:sourceowner": account,
+        "aws:sourceaccount": account,
+        "aws:sourcearn": source_arn,
+        "aws:securetransport": "true",  # AWS's own services call each other by TLS
+    }
     if not allows_service(json.loads(attributes["Policy"]), principal, "sns:Publish", topic, context):
         raise AwsError("AuthorizationError", f"the policy of {topic} does not let {principal} publish", 403)
     if attributes.get("KmsMasterKeyId"):

@@ -1,0 +1,54 @@
+"""Scaling targets that aren't there: Application Auto Scaling says so by an error of its own. Guards moto's answers.
+
+https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeregisterScalableTarget.html
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from localaws.errors import AwsError
+from localaws.service import Call, Service
+
+NEED_A_TARGET = frozenset({"DeregisterScalableTarget", "PutScalingPolicy"})
+IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+
+
+class Autoscaling(Service):
+    """Answers `ObjectNotFoundException` where AWS does; moto serves the rest."""
+
+    name: ClassVar[str] = "autoscaling-guard"
+
+    def start(self) -> None:
+        self.world.front_door.intercept(self._guard)
+
+    def _guard(self, call: Call) -> None:
+        if call.service != "application-autoscaling":
+            return
+        where = {name: call.params.get(name) for name in IDENTITY}
+        if call.operation in NEED_A_TARGET and not self._targets(where):
+            raise self._missing("scalable target", where)
+        if call.operation == "DeleteScalingPolicy" and not self._policies(where, call.params["PolicyName"]):
+            raise self._missing(f"scaling policy {call.params['PolicyName']!r}", where)
+
+    def _targets(self, where: dict[str, Any]) -> list[Any]:
+        found: list[Any] = self.world.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace=where["ServiceNamespace"],
+            ResourceIds=[where["ResourceId"]],
+            ScalableDimension=where["ScalableDimension"],
+        )["ScalableTargets"]
+        return found
+
+    def _policies(self, where: dict[str, Any], name: str) -> list[Any]:
+        described = self.world.client("application-autoscaling").describe_scaling_policies(
+            ServiceNamespace=where["ServiceNamespace"], ResourceId=where["ResourceId"]
+        )
+        return [policy for policy in described["ScalingPolicies"] if policy["PolicyName"] == name]
+
+    @staticmethod
+    def _missing(what: str, where: dict[str, Any]) -> AwsError:
+        return AwsError(
+            "ObjectNotFoundException",
+            f"No {what} found for service namespace: {where['ServiceNamespace']}, resource ID: "
+            f"{where['ResourceId']}, scalable dimension: {where['ScalableDimension']}",
+        )
