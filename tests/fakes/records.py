@@ -38,9 +38,7 @@ class FakeReleases:
         owner = self.memory.drops.setdefault(drop.identity, release_id)
         if owner != release_id:
             return owner
-        self.create(
-            release_id, State.REGISTERED, {"drop": drop.to_item(), "executionArn": execution_arn}, now
-        )
+        self.create(release_id, State.REGISTERED, {"drop": drop.to_item(), "executionArn": execution_arn}, now)
         return None
 
     def claim_data(self, digest: str, release_id: str, code_digest: str) -> tuple[str, str] | None:
@@ -86,12 +84,8 @@ class FakeReleases:
         self.memory.releases[release_id] |= stored(changes)
         return self.get(release_id)
 
-    def audit(
-        self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
-    ) -> bool:
-        entry = stored(
-            {"release": release_id, "event": event, "actor": actor, "detail": detail, "at": iso(now)}
-        )
+    def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
+        entry = stored({"release": release_id, "event": event, "actor": actor, "detail": detail, "at": iso(now)})
         if entry in self.memory.audit:
             return False
         self.memory.audit.append(entry)
@@ -176,6 +170,4 @@ class FakeLocks:
 
 def stored(value: Any) -> Any:
     """Return a copy as the table would give it back: 5.0 comes back as 5, a tuple as a list."""
-    return json.loads(
-        json.dumps(value), parse_float=lambda text: int(v) if (v := float(text)).is_integer() else v
-    )
+    return json.loads(json.dumps(value), parse_float=lambda text: int(v) if (v := float(text)).is_integer() else v)

@@ -126,9 +126,7 @@ class Story:
         document = {"files": names} if manifest is None else manifest
         self.outside.objects.put(f"s3://{DROPS}/drops/{folder}/manifest.json", document)
 
-    def register(
-        self, release_id: str = FIRST, folder: str = "monday", version_id: str = "v1"
-    ) -> dict[str, Any]:
+    def register(self, release_id: str = FIRST, folder: str = "monday", version_id: str = "v1") -> dict[str, Any]:
         """Let the state machine register a drop."""
         self.outside.executions.statuses.setdefault(execution(release_id), "RUNNING")
         event = {
@@ -253,9 +251,7 @@ class Story:
         assert self.test_endpoint(release_id)["passed"]
         return self.ask(release_id)
 
-    def until_live(
-        self, release_id: str = FIRST, folder: str = "monday", version: str = "2", **jobs: Any
-    ) -> None:
+    def until_live(self, release_id: str = FIRST, folder: str = "monday", version: str = "2", **jobs: Any) -> None:
         """Tell the story until the release is live."""
         self.decide(self.until_asked(release_id, folder, **jobs))
         assert self.take_lock(release_id)["status"] == "taken"
@@ -303,9 +299,9 @@ def visit(
     link: str,
     *,
     form: dict[str, Any] | None = None,
-    headers: dict[str, str] | None = None,
+    headers: dict[str, str | None] | None = None,
 ) -> dict[str, Any]:
-    """Return HTTP API's event for a link; forms come base64-encoded, as API Gateway sends them."""
+    """Return HTTP API's event for a link; forms come base64-encoded. A header of None is left out."""
     name = {"GET": "show_approval/link_opened", "POST": "decide_approval/form_sent"}[method]
     event: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text())
     path, _, query = link.removeprefix(SITE).partition("?")
@@ -318,5 +314,6 @@ def visit(
     else:
         event["headers"]["origin"] = SITE
         event["body"] = base64.b64encode(urlencode(form or {}).encode()).decode()
-    event["headers"] |= headers or {}
+    changed = event["headers"] | (headers or {})
+    event["headers"] = {name: value for name, value in changed.items() if value is not None}
     return event

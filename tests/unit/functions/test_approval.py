@@ -305,9 +305,7 @@ def test_a_second_click_shows_the_first_decision(story: Story, link: str) -> Non
     assert "Ada Lovelace approved" in story.show(link)["body"]
 
 
-def test_a_decision_that_was_not_handed_over_is_handed_over_later_and_never_another(
-    story: Story, link: str
-) -> None:
+def test_a_decision_that_was_not_handed_over_is_handed_over_later_and_never_another(story: Story, link: str) -> None:
     story.outside.executions.failure = TransientError("Step Functions is away")
     page = story.decide(link)
     assert page["statusCode"] == 503
@@ -355,9 +353,7 @@ def test_a_release_that_has_ended_takes_no_decision(story: Story, link: str) -> 
         ({"reason": "x" * 1001}, "Give the reason"),
     ],
 )
-def test_what_was_typed_wrongly_is_asked_again(
-    story: Story, link: str, changes: dict[str, Any], words: str
-) -> None:
+def test_what_was_typed_wrongly_is_asked_again(story: Story, link: str, changes: dict[str, Any], words: str) -> None:
     page = story.decide(link, **changes)
     assert page["statusCode"] == 422
     assert words in page["body"]
@@ -377,8 +373,10 @@ def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str
     [
         {"headers": {"content-type": "application/json"}},
         {"headers": {"content-type": ""}},
-        {"headers": {"origin": "https://evil.example.com"}},
+        {"headers": {"origin": "https://evil.example.com", "sec-fetch-site": None}},
+        {"headers": {"origin": f"{SITE}.evil.example.com", "sec-fetch-site": None}},
         {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
+        {"headers": {"origin": SITE, "sec-fetch-site": "cross-site"}},
         {"headers": {"sec-fetch-site": "same-site"}},
         {"body": "####"},
         {"body": "a" * 40_000},
@@ -395,9 +393,11 @@ def test_a_form_that_is_not_ours_is_refused(story: Story, link: str, changes: di
     assert state(story) is ApprovalState.PENDING
 
 
-@pytest.mark.parametrize("origin", ["null", SITE, SITE.upper()])
-def test_a_browsers_own_form_is_taken(story: Story, link: str, origin: str) -> None:
-    event = visit("POST", link, form=form_of(link), headers={"origin": origin})
+@pytest.mark.parametrize("origin", ["null", SITE, SITE.upper(), None])
+@pytest.mark.parametrize("fetched_from", ["same-origin", None])
+def test_a_browsers_own_form_is_taken(story: Story, link: str, origin: str | None, fetched_from: str | None) -> None:
+    headers = {"origin": origin, "sec-fetch-site": fetched_from}
+    event = visit("POST", link, form=form_of(link), headers=headers)
     assert story.call("decide_approval", event)["statusCode"] == 200
 
 

@@ -15,9 +15,7 @@ def canonical(value: Any) -> bytes:
     A value keeps its spelling when it goes through a store that doesn't tell 5.0 from 5.
     Raises ValueError for NaN and infinity.
     """
-    text = json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode()
 
 

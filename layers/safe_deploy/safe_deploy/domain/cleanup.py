@@ -38,9 +38,7 @@ class CleanUp:
         return {"done": self.done, "removed": self.removed, "waitingFor": self.waiting_for}
 
 
-def clean_up(
-    names: Names, scope: str, endpoints: Endpoints, alias: Alias, shifting_to: list[LiveVersion]
-) -> CleanUp:
+def clean_up(names: Names, scope: str, endpoints: Endpoints, alias: Alias, shifting_to: list[LiveVersion]) -> CleanUp:
     """Remove what is there, in AWS's order: schedule, scaling, endpoint; once that is gone, config and model.
 
     Raises LiveEndpointError for the endpoint that production serves from. One that still gets a share while

@@ -36,9 +36,7 @@ class Target:
     @classmethod
     def parse(cls, app_spec: str) -> Target:
         """Read the AppSpec's one Lambda function. Raises InvalidRequestError; it must be JSON, as ours is."""
-        resources = Fields(parse_json(app_spec, "the AppSpec"), "the AppSpec").list(
-            "Resources", minimum=1, maximum=1
-        )
+        resources = Fields(parse_json(app_spec, "the AppSpec"), "the AppSpec").list("Resources", minimum=1, maximum=1)
         entry = Fields(resources[0], "the AppSpec", "Resources[0]")
         names = list(entry)
         if len(names) != 1:

@@ -45,9 +45,7 @@ class DevTest:
         return {
             "passed": not self.failures,
             "failures": self.failures,
-            "latencyMilliseconds": {"p50": None, "p99": None}
-            if self.latency is None
-            else self.latency.to_output(),
+            "latencyMilliseconds": {"p50": None, "p99": None} if self.latency is None else self.latency.to_output(),
             "goldenRows": len(self.golden_scores),
             "replayed": self.replay["rows"],
             "replay": self.replay,
@@ -83,6 +81,4 @@ class DevTest:
     def _compare(self, scores: Sequence[float], others: Sequence[float], when: str) -> None:
         place = disagreement(scores, others)
         if place is not None:
-            self.failures.append(
-                f"golden row {place + 1} scores {scores[place]:g} and {others[place]:g} {when}"
-            )
+            self.failures.append(f"golden row {place + 1} scores {scores[place]:g} and {others[place]:g} {when}")

@@ -23,8 +23,7 @@ class Report:
         """Read report.json. Raises InvalidRequestError, naming the key that is wrong."""
         given = Fields(document, "report.json")
         counts = {
-            key: given.integer(key, minimum=0, maximum=10**15)
-            for key in ("rowsRead", "rowsAccepted", "rowsRefused")
+            key: given.integer(key, minimum=0, maximum=10**15) for key in ("rowsRead", "rowsAccepted", "rowsRefused")
         }
         reasons = given.object("refusedByReason")
         files = [
@@ -82,9 +81,7 @@ def gather(release: Release, objects: Objects) -> Evidence:
                 "model": {"url": artifact.uri, "etag": artifact.etag, "size": artifact.size},
                 "metrics": metrics["candidate"],
             },
-            "champion": None
-            if champion is None
-            else {**champion.to_output(), "metrics": metrics["champion"]},
+            "champion": None if champion is None else {**champion.to_output(), "metrics": metrics["champion"]},
             "liveVersion": release.live_version,
             "testRows": evaluation.test_rows,
             "championObstacle": evaluation.champion_obstacle,
@@ -101,9 +98,7 @@ def gather(release: Release, objects: Objects) -> Evidence:
                 "policyDigest": release.section("policyDigest"),
             },
             "hyperparameters": release.section("hyperparameters"),
-            "devTest": {
-                key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")
-            },
+            "devTest": {key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")},
             "uris": dict(release.section("uris")),
         }
     )

@@ -46,11 +46,7 @@ def _from_json(cause: str) -> str:
     for key, kind in JOB_KINDS:
         if key in given:
             status = next(
-                (
-                    given[s]
-                    for s in ("ProcessingJobStatus", "TrainingJobStatus", "EndpointStatus")
-                    if s in given
-                ),
+                (given[s] for s in ("ProcessingJobStatus", "TrainingJobStatus", "EndpointStatus") if s in given),
                 "Failed",
             )
             return f"the {kind} {given[key]} ended as {status}: {message or 'AWS gives no reason'}"

@@ -38,9 +38,7 @@ def parse_json(text: bytes | str, place: str) -> Any:
             f"{place} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
     except (RecursionError, ValueError) as error:
-        raise InvalidRequestError(
-            f"{place} can't be read: it nests too deeply, or a number is too long"
-        ) from error
+        raise InvalidRequestError(f"{place} can't be read: it nests too deeply, or a number is too long") from error
 
 
 def shown(value: Any) -> str:

@@ -85,9 +85,7 @@ def _failure(gate: Gate, evaluation: Evaluation, better: str) -> str | None:
         return f"{gate.metric} was not measured"
     if gate.limit == "atMostWorseThanChampion":
         return None if evaluation.champion is None else _worse(gate, value, evaluation.champion, better)
-    is_kept, words = (
-        (value <= gate.value, "above") if gate.limit == "atMost" else (value >= gate.value, "below")
-    )
+    is_kept, words = (value <= gate.value, "above") if gate.limit == "atMost" else (value >= gate.value, "below")
     return None if is_kept else f"{gate.metric} {value:.6g} is {words} the limit {gate.value:g}"
 
 
@@ -98,10 +96,7 @@ def _worse(gate: Gate, value: float, champions: Metrics, better: str) -> str | N
     worse = value - champion if better == "lower" else champion - value
     if worse <= (gate.value + ROUNDING) * abs(champion):
         return None
-    return (
-        f"{gate.metric} {value:.6g} is worse than the champion's {champion:.6g} "
-        f"by more than {gate.value:.4g} of it"
-    )
+    return f"{gate.metric} {value:.6g} is worse than the champion's {champion:.6g} by more than {gate.value:.4g} of it"
 
 
 def _finite(section: Fields) -> Metrics:

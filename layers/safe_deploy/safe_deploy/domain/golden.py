@@ -60,9 +60,7 @@ def checked_scores(scores: list[float], count: int) -> list[float]:
         raise ModelAnswerError(f"the endpoint answered {len(scores)} scores for {count} rows")
     wrong = [place for place, score in enumerate(scores) if not math.isfinite(score)]
     if wrong:
-        raise ModelAnswerError(
-            f"the endpoint's score of row {wrong[0] + 1} is {scores[wrong[0]]}, not a finite number"
-        )
+        raise ModelAnswerError(f"the endpoint's score of row {wrong[0] + 1} is {scores[wrong[0]]}, not a finite number")
     return scores
 
 

@@ -44,9 +44,7 @@ def change_since(champion: Champion | None, live_version: str, alias: Alias) -> 
     then = champion.release_id if champion else None
     now = alias.main.release_id if alias.main.serves else None
     if then != now:
-        return (
-            f"production now serves from {now or 'no release'}; the evidence was about {then or 'no release'}"
-        )
+        return f"production now serves from {now or 'no release'}; the evidence was about {then or 'no release'}"
     if alias.main.version != live_version:
         return f"the alias points to version {alias.main.version}; the evidence was about {live_version}"
     return None

@@ -37,9 +37,7 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
     release_id = evidence["candidate"]["releaseId"]
     champion, data, dev_test = evidence["champion"], evidence["data"], evidence["devTest"]
     against = (
-        f"and was compared with the champion {champion['releaseId']}"
-        if champion
-        else "and has no champion to beat"
+        f"and was compared with the champion {champion['releaseId']}" if champion else "and has no champion to beat"
     )
     if evidence["championObstacle"]:
         against += f"; the two can't be compared: {evidence['championObstacle']}"
@@ -107,9 +105,7 @@ def drift(model_name: str, release_id: str, findings: Findings, output: str) -> 
     lines = [f"- {entry.feature}: {entry.description}" for entry in findings.violations[:LISTED]]
     if len(findings.violations) > LISTED:
         lines.append(f"and {len(findings.violations) - LISTED} more")
-    headline = (
-        f"drift in {', '.join(drifted)}" if drifted else f"{len(findings.violations)} constraints violated"
-    )
+    headline = f"drift in {', '.join(drifted)}" if drifted else f"{len(findings.violations)} constraints violated"
     return Notice.of(
         f"{model_name}: {headline}",
         f"Live traffic of release {release_id} ({findings.rows:,} rows) differs from its baseline:",

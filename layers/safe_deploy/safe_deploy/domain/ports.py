@@ -97,9 +97,7 @@ class Releases(Protocol):
     ) -> Release:
         """Write attributes, and the state if one is given. Raises IllegalTransitionError, NotFoundError."""
 
-    def audit(
-        self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
-    ) -> bool:
+    def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
         """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
 
 

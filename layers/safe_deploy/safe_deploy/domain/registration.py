@@ -89,9 +89,7 @@ class DropContent:
             try:
                 found = objects.describe(f"{folder}{name}")
             except NotFoundError:
-                raise DropRefusedError(
-                    f"manifest.json: files names {shown(name)}, which isn't in {folder}"
-                ) from None
+                raise DropRefusedError(f"manifest.json: files names {shown(name)}, which isn't in {folder}") from None
             if found.size == 0:
                 raise DropRefusedError(f"the file {name} in {folder} is empty")
             files.append(DroppedFile(name, found.etag, found.size, found.version_id))
@@ -176,9 +174,7 @@ def to_output(release: Release, region: str) -> dict[str, Any]:
         "releaseId": release.release_id,
         "names": dict(release.section("names")),
         "uris": dict(uris),
-        "hyperparameters": encode_hyperparameters(
-            release.section("hyperparameters"), uris["sourceArchive"], region
-        ),
+        "hyperparameters": encode_hyperparameters(release.section("hyperparameters"), uris["sourceArchive"], region),
         "champion": None if release.champion is None else release.champion.to_output(),
         "liveVersion": release.live_version,
         "limits": {"trainingSeconds": policy.maximum_seconds},

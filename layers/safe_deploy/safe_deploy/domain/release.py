@@ -103,9 +103,7 @@ class Release:
     def section(self, name: str) -> Any:
         """Return what an earlier step recorded. Raises InvalidRequestError when that step hasn't run."""
         if self.item.get(name) is None:
-            raise InvalidRequestError(
-                f"release {self.release_id} has no {name} on record: an earlier step hasn't run"
-            )
+            raise InvalidRequestError(f"release {self.release_id} has no {name} on record: an earlier step hasn't run")
         return self.item[name]
 
     @property

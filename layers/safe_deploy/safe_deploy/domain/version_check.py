@@ -15,9 +15,7 @@ CALLS = 20
 """Single rows that are timed; the first, which may start a container, doesn't count."""
 
 
-def predict_event(
-    rows: Sequence[Sequence[float]], request_id: str, epoch_milliseconds: int
-) -> dict[str, Any]:
+def predict_event(rows: Sequence[Sequence[float]], request_id: str, epoch_milliseconds: int) -> dict[str, Any]:
     """Return the event of a POST /predict with CSV rows, in HTTP API's payload format 2.0."""
     return {
         "version": "2.0",

@@ -72,12 +72,16 @@ class Visit:
     def check_origin(self) -> None:
         """Raise BadVisitError when a browser says that the form was sent from elsewhere.
 
-        A page under `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with its own forms;
-        then Sec-Fetch-Site, which no page can forge, tells the two apart.
+        Sec-Fetch-Site, which no page can forge, decides where there is one. Older browsers send Origin, which must
+        be this host; `null` is what a page under `Referrer-Policy: no-referrer`, such as ours, makes them send.
         """
-        origin, fetched_from = self.headers.get("origin"), self.headers.get("sec-fetch-site", "same-origin")
-        own = origin is None or origin == "null" or urlsplit(origin).netloc.lower() == self.host
-        if not own or fetched_from not in ("same-origin", "none"):
+        fetched_from = self.headers.get("sec-fetch-site")
+        if fetched_from is not None:
+            own = fetched_from in ("same-origin", "none")
+        else:
+            origin = self.headers.get("origin", "null").lower()
+            own = origin == "null" or urlsplit(origin).netloc == self.headers.get("host", "").lower()
+        if not own:
             raise BadVisitError("the form was sent from another site")
 
 
@@ -130,8 +134,5 @@ class DecisionForm:
             raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most.")
         if self.choice == "reject" and not self.reason:
             raise WrongFormError("Give a reason: whoever trained the model will want to know it.")
-        if (
-            len(self.reason) > REASON_LIMIT
-            or not self.reason.replace("\n", " ").replace("\t", " ").isprintable()
-        ):
+        if len(self.reason) > REASON_LIMIT or not self.reason.replace("\n", " ").replace("\t", " ").isprintable():
             raise WrongFormError(f"Give the reason in plain text, {REASON_LIMIT} characters at most.")

@@ -71,9 +71,7 @@ class TableApprovals:
         except TransactionRefusedError as error:
             if previous is not None and error.failed[2]:
                 raise ConditionFailedError(f"approval {previous} has been decided") from error
-            raise IllegalTransitionError(
-                f"release {approval.release_id} can't be asked about any more"
-            ) from error
+            raise IllegalTransitionError(f"release {approval.release_id} can't be asked about any more") from error
 
     def decide(self, approval: Approval, decision: Decision) -> None:
         """Record a decision in the approval, the release and the audit trail, all or none.
@@ -112,9 +110,7 @@ class TableApprovals:
             )
         except TransactionRefusedError as error:
             if error.failed[0]:
-                raise ConditionFailedError(
-                    f"approval {approval.approval_id} isn't pending any more"
-                ) from error
+                raise ConditionFailedError(f"approval {approval.approval_id} isn't pending any more") from error
             raise IllegalTransitionError(f"release {approval.release_id} doesn't wait any more") from error
 
     def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:

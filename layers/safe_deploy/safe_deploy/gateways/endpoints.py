@@ -70,9 +70,7 @@ class AwsEndpoints:
 
     def remove_endpoint(self, name: str) -> bool:
         """Begin to delete an endpoint; return whether there was one."""
-        return _removed(
-            f"delete the endpoint {name}", lambda: client("sagemaker").delete_endpoint(EndpointName=name)
-        )
+        return _removed(f"delete the endpoint {name}", lambda: client("sagemaker").delete_endpoint(EndpointName=name))
 
     def remove_config(self, name: str) -> bool:
         """Delete an endpoint config; return whether there was one."""

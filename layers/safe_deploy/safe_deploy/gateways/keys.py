@@ -16,15 +16,11 @@ class KmsKeys:
     def encrypt(self, secret: str, context: Mapping[str, str]) -> bytes:
         """Return the ciphertext, bound to the context."""
         with translating("encrypt a task token"):
-            found = client("kms").encrypt(
-                KeyId=self.arn, Plaintext=secret.encode(), EncryptionContext=dict(context)
-            )
+            found = client("kms").encrypt(KeyId=self.arn, Plaintext=secret.encode(), EncryptionContext=dict(context))
         return bytes(found["CiphertextBlob"])
 
     def decrypt(self, ciphertext: bytes, context: Mapping[str, str]) -> str:
         """Return the secret. Raises InvalidRequestError when the context isn't the one it was bound to."""
         with translating("decrypt a task token"):
-            found = client("kms").decrypt(
-                KeyId=self.arn, CiphertextBlob=ciphertext, EncryptionContext=dict(context)
-            )
+            found = client("kms").decrypt(KeyId=self.arn, CiphertextBlob=ciphertext, EncryptionContext=dict(context))
         return bytes(found["Plaintext"]).decode()

@@ -20,11 +20,8 @@ class CloudWatchMetrics:
         """Write one value for each metric."""
         named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
         data = [
-            {"MetricName": name, "Dimensions": named, "Value": value, "Timestamp": at}
-            for name, value in values.items()
+            {"MetricName": name, "Dimensions": named, "Value": value, "Timestamp": at} for name, value in values.items()
         ]
         for start in range(0, len(data), BATCH):
             with translating("write metrics"):
-                client("cloudwatch").put_metric_data(
-                    Namespace=self.namespace, MetricData=data[start : start + BATCH]
-                )
+                client("cloudwatch").put_metric_data(Namespace=self.namespace, MetricData=data[start : start + BATCH])

@@ -88,9 +88,7 @@ class TableReleases:
     def create(self, release_id: str, state: State, attributes: Mapping[str, Any], now: datetime) -> bool:
         """Create a record outside registration; return whether there was none."""
         try:
-            self.table.put(
-                release_key(release_id), {**self._new(release_id, state, now), **attributes}, ABSENT
-            )
+            self.table.put(release_key(release_id), {**self._new(release_id, state, now), **attributes}, ABSENT)
         except ConditionFailedError:
             return False
         return True
@@ -125,9 +123,7 @@ class TableReleases:
             ) from None
         return Release.from_item(item)
 
-    def audit(
-        self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
-    ) -> bool:
+    def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
         """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
         key, entry = audit_entry(release_id, event, actor, detail, now)
         try:

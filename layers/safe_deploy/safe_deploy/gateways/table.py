@@ -72,9 +72,7 @@ class Table:
                 raise translated(error, f"write a transaction ({', '.join(codes)})") from error
             raise TransactionRefusedError(failed) from error
 
-    def put_request(
-        self, key: Key, item: Mapping[str, Any], condition: str = "", **values: Any
-    ) -> dict[str, Any]:
+    def put_request(self, key: Key, item: Mapping[str, Any], condition: str = "", **values: Any) -> dict[str, Any]:
         """Return a put, for `transact` under the key Put."""
         request: dict[str, Any] = {
             "TableName": self.name,
@@ -89,9 +87,7 @@ class Table:
                 )
         return {name: value for name, value in request.items() if value}
 
-    def update_request(
-        self, key: Key, changes: Mapping[str, Any], condition: str, **values: Any
-    ) -> dict[str, Any]:
+    def update_request(self, key: Key, changes: Mapping[str, Any], condition: str, **values: Any) -> dict[str, Any]:
         """Return an update, for `transact` under the key Update. Conditions write attributes as #name."""
         placed = {f":set{place}": value for place, value in enumerate(changes.values())}
         sets = ", ".join(f"#{name} = :set{place}" for place, name in enumerate(changes))

@@ -56,9 +56,7 @@ def bad_request(problem: str) -> Page:
 
 def busy() -> Page:
     """Return the page for when AWS is away."""
-    return message(
-        503, "Please try again", "Nothing was lost. Wait a minute, then open the link from the mail again."
-    )
+    return message(503, "Please try again", "Nothing was lost. Wait a minute, then open the link from the mail again.")
 
 
 def pending(
@@ -125,8 +123,7 @@ def not_waiting(model_name: str, approval: Approval) -> Page:
     return message(
         409,
         "Nothing to decide any more",
-        f"The run of release {approval.release_id} of {model_name} doesn't wait any more. "
-        "Nothing was recorded.",
+        f"The run of release {approval.release_id} of {model_name} doesn't wait any more. Nothing was recorded.",
     )
 
 
@@ -152,6 +149,4 @@ def _delivery_words(approval: Approval) -> str:
 
 
 def _again(link: Link) -> str:
-    return AGAIN.substitute(
-        action=escape(link.approval_id), key=escape(link.secret), token=escape(link.form_token)
-    )
+    return AGAIN.substitute(action=escape(link.approval_id), key=escape(link.secret), token=escape(link.form_token))

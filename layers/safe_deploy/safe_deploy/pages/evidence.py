@@ -81,8 +81,7 @@ def _origin(evidence: Mapping[str, Any], digest: str) -> str:
         ("Evidence", digest),
     ]
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>'
-        for name, value in entries
+        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>' for name, value in entries
     )
     words = "Your decision is about exactly this. If production changes before it is carried out, it is void."
     return (

@@ -107,8 +107,7 @@ def message(status: int, title: str, *paragraphs: str) -> Page:
 def table(heads: list[str], rows: list[list[str]]) -> str:
     """Return a table of escaped cells; the first column names the row, the others hold figures."""
     head = "".join(
-        f'<th scope="col"{"" if place == 0 else NUMBER}>{escape(text)}</th>'
-        for place, text in enumerate(heads)
+        f'<th scope="col"{"" if place == 0 else NUMBER}>{escape(text)}</th>' for place, text in enumerate(heads)
     )
     body = "\n".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
@@ -116,9 +115,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return (
-        f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-    )
+    return f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
 NUMBER = ' class="number"'
