@@ -3,97 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import heapq
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import Any
 
 from jobs.folder import Contract, DataPolicy, ModelFolder
 from jobs.outcome import DataRefusedError, finish, write_json
 from jobs.preparation.cleaning import Cleaned, clean
+from jobs.preparation.outputs import Golden, Outputs
 from jobs.preparation.reading import Source, list_sources
-from jobs.preparation.splitting import TEST, TRAIN, VALIDATION, assign
-
-SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
-
-
-class Outputs:
-    """The prepared files, written batch by batch."""
-
-    def __init__(self, folder: Path, contract: Contract) -> None:
-        self._folder = folder
-        self._contract = contract
-        self._files: dict[str, TextIO] = {}
-        self.counts = dict.fromkeys(SPLITS, 0)
-
-    def __enter__(self) -> Outputs:
-        for name in (*SPLITS, "baseline"):
-            path = self._folder / name / f"{name}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._files[name] = path.open("w", encoding="utf-8", newline="")
-        self._files["baseline"].write(",".join(self._contract.feature_names) + "\n")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for file in self._files.values():
-            file.close()
-
-    def write(self, table: npt.NDArray[np.float64], splits: npt.NDArray[np.int8]) -> None:
-        """Append accepted rows, label first, to the file of their split; train rows make the baseline too."""
-        frame = self._typed(table)
-        for name, split in SPLITS.items():
-            part = frame[splits == split]
-            self.counts[name] += len(part)
-            part.to_csv(self._files[name], header=False, index=False, lineterminator="\n")
-            if split == TRAIN:
-                part.iloc[:, 1:].to_csv(
-                    self._files["baseline"], header=False, index=False, lineterminator="\n"
-                )
-
-    def _typed(self, table: npt.NDArray[np.float64]) -> pd.DataFrame:
-        """Integers get no decimal point, numbers always get one: the monitor tells types by that."""
-        fields = (self._contract.label, *self._contract.features)
-        return pd.DataFrame(
-            {
-                place: table[:, place].astype(np.int64) if entry.type == "integer" else table[:, place]
-                for place, entry in enumerate(fields)
-            }
-        )
-
-
-@dataclass
-class Golden:
-    """The test rows with the smallest hashes: the same few rows, whatever the order of the drop."""
-
-    size: int
-    rows: dict[int, list[float]] = field(default_factory=dict)
-
-    def offer(self, hashes: npt.NDArray[np.uint64], table: npt.NDArray[np.float64]) -> None:
-        """Consider test rows; a row that comes twice counts once."""
-        for place in np.argsort(hashes, kind="stable")[: self.size * 2]:
-            self.rows[int(hashes[place])] = [float(value) for value in table[place]]
-        self.rows = {key: self.rows[key] for key in heapq.nsmallest(self.size, self.rows)}
-
-    def to_json(self, contract: Contract) -> dict[str, Any]:
-        """Return the rows as features and labels; integers are written as integers."""
-        whole = [entry.type == "integer" for entry in contract.features]
-        rows = [
-            [int(value) if integer else value for value, integer in zip(row[1:], whole, strict=True)]
-            for row in self.rows.values()
-        ]
-        return {
-            "columns": contract.feature_names,
-            "rows": rows,
-            "labels": [row[0] for row in self.rows.values()],
-        }
+from jobs.preparation.splitting import TEST, assign
 
 
 class Preparation:

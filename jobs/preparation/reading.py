@@ -20,7 +20,7 @@ from jobs.outcome import DataRefusedError
 from jobs.preparation.lines import CountedLines
 
 BATCH_ROWS = 65_536
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20
 NO_ROWS = "has a header but no rows; upload a file with rows."
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from jobs.parsing import NUMBER
+from jobs.preparation.outputs import decimals
 from tests.jobs.drops import HEADER, ROOT, Prepare, table, trip
 
 GOOD = [trip(i) for i in range(200)]
@@ -215,3 +221,11 @@ def test_it_runs_by_path_from_anywhere(tmp_path: Path, code: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert json.loads((tmp_path / "out/report/report.json").read_text())["rowsAccepted"] == 200
     assert (tmp_path / "deep/er/message").read_text() == run.stdout.strip() == "Prepared 200 of 200 rows."
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_numbers_are_written_so_that_they_read_back_and_never_look_whole(values: list[float]) -> None:
+    for value, text in zip(values, decimals(np.array(values)).to_pylist(), strict=True):
+        assert float(text) == value
+        assert "." in text or "e" in text
+        assert re.match(NUMBER, text)
