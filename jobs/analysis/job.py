@@ -13,6 +13,9 @@ The interface is the one of Model Monitor's own container: environment variables
 Beside them it writes report.json: outcome, counts, what couldn't be read, metrics by Model Monitor's names.
 Without a single record there is nothing to say: the outcome is NoData, and report.json is the only file. If
 there were records but none could be read, that is a violation, and there are no statistics.
+
+Only the requests' features are analysed. The answers would need a baseline of the model's own answers, and the
+baseline is made while the model still trains.
 """
 
 from __future__ import annotations
