@@ -84,10 +84,10 @@ def serve(settings: Settings, ready_file: Path | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
     with open_world(settings) as world:
-        sys.stdout.write(ready_text(world))
-        sys.stdout.flush()
         if ready_file is not None:
             ready_file.write_text(f"{world.endpoint}\n")
+        sys.stdout.write(ready_text(world))
+        sys.stdout.flush()
         log.info("ready at %s", world.endpoint)
         ended.wait()
         log.info("stopping")

@@ -120,11 +120,7 @@ def _text(check: Callable[[str, str], bool], name: str) -> Callable[[Any, str], 
     """An operator on strings, of the form `{"prefix": "a"}` or `{"prefix": {"equals-ignore-case": "a"}}`."""
 
     def make(operand: Any, path: str) -> Test:
-        if (
-            isinstance(operand, dict)
-            and list(operand) == ["equals-ignore-case"]
-            and name != "equals-ignore-case"
-        ):
+        if isinstance(operand, dict) and list(operand) == ["equals-ignore-case"] and name != "equals-ignore-case":
             folded = _string(operand["equals-ignore-case"], name, path).casefold()
             return lambda value: isinstance(value, str) and check(value.casefold(), folded)
         wanted = _string(operand, name, path)

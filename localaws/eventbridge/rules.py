@@ -13,6 +13,7 @@ from localaws.errors import AwsError, NotModelledError
 from localaws.eventbridge.inputs import check_input
 from localaws.eventbridge.patterns import Match, compile_pattern
 from localaws.service import Call
+from localaws.trust import may_assume
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -54,7 +55,7 @@ class Rules:
         """Begin to check and to notice changes."""
         for operation in CHANGES:
             self._world.delegated.after("events", operation, self._forget)
-        self._world.front_door.intercept(check_rule)
+        self._world.front_door.intercept(self._check)
 
     def wanting(self, event: Mapping[str, Any], bus: str) -> list[Rule]:
         """The enabled rules of a bus whose patterns match an event."""
@@ -83,30 +84,29 @@ class Rules:
             self._version += 1
             self._by_bus.clear()
 
-
-def check_rule(call: Call) -> dict[str, Any] | None:
-    """Refuse rules and targets that AWS would refuse, or that can't be served. Answers `TestEventPattern`."""
-    if call.service != "events":
+    def _check(self, call: Call) -> dict[str, Any] | None:
+        """Refuse rules and targets that AWS would refuse, or that can't be served. Answers `TestEventPattern`."""
+        if call.service != "events":
+            return None
+        if call.operation == "PutRule":
+            _check_rule(call.params)
+        if call.operation == "PutTargets":
+            for target in call.params["Targets"]:
+                _check_target(self._world, target)
+        if call.operation == "TestEventPattern":
+            return {"Result": compile_pattern(call.params["EventPattern"])(json.loads(call.params["Event"]))}
         return None
-    if call.operation == "PutRule":
-        if call.params.get("ScheduleExpression"):
-            raise NotModelledError(
-                "ScheduleExpression of an EventBridge rule (use an EventBridge Scheduler schedule)"
-            )
-        if not call.params.get("EventPattern"):
-            raise AwsError(
-                "ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified."
-            )
-        compile_pattern(call.params["EventPattern"])
-    if call.operation == "PutTargets":
-        for target in call.params["Targets"]:
-            _check_target(target)
-    if call.operation == "TestEventPattern":
-        return {"Result": compile_pattern(call.params["EventPattern"])(json.loads(call.params["Event"]))}
-    return None
 
 
-def _check_target(target: dict[str, Any]) -> None:
+def _check_rule(params: dict[str, Any]) -> None:
+    if params.get("ScheduleExpression"):
+        raise NotModelledError("ScheduleExpression of an EventBridge rule (use EventBridge Scheduler)")
+    if not params.get("EventPattern"):
+        raise AwsError("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
+    compile_pattern(params["EventPattern"])
+
+
+def _check_target(world: World, target: dict[str, Any]) -> None:
     for member in sorted(target.keys() - TARGET_MEMBERS):
         raise NotModelledError(f"{member} of an EventBridge target")
     parts = str(target["Arn"]).split(":", 5)
@@ -116,7 +116,9 @@ def _check_target(target: dict[str, Any]) -> None:
     if service == "states" and not target.get("RoleArn"):
         raise AwsError("ValidationException", f"RoleArn is required for target {target['Arn']}.")
     if service == "lambda" and target.get("RoleArn"):
-        raise NotModelledError(
-            "RoleArn of an EventBridge target that is a Lambda function (use its resource policy)"
-        )
+        raise NotModelledError("RoleArn of an EventBridge target that is a Lambda function (use its resource policy)")
+    role = target.get("RoleArn")
+    if role and not may_assume(world, role, "events.amazonaws.com"):
+        reason = f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'."
+        raise AwsError("ValidationException", reason)
     check_input(target)

@@ -81,6 +81,4 @@ def translated(error: ClientError | BotoCoreError | AwsError) -> DeliveryError:
     else:
         return DeliveryError(str(error), retryable=True)
     retryable = code in RETRYABLE or (status >= 500 and status != 501)
-    return DeliveryError(
-        f"{code}: {error}" if isinstance(error, AwsError) else str(error), retryable=retryable
-    )
+    return DeliveryError(f"{code}: {error}" if isinstance(error, AwsError) else str(error), retryable=retryable)

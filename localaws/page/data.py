@@ -1,14 +1,13 @@
-"""What the page shows, read through AWS's own APIs and from the services of this process. Called by the page."""
+"""What the page shows, read through AWS's APIs and from the services of this process. Called by the page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from localaws.actor import MARK, client_as
 from localaws.cloudwatch.service import CloudWatch
+from localaws.delegated import SERVICES as DELEGATED
 from localaws.eventbridge.delivery import Delivery
 from localaws.eventbridge.service import EventBridge
 from localaws.front_door.ledger import Permission
@@ -32,16 +31,17 @@ class Data:
 
     def overview(self) -> dict[str, Any]:
         """Everything on the first page, by section."""
-        sections: dict[str, Callable[[], Rows]] = {
-            "stacks": self.stacks,
-            "executions": self.executions,
-            "aliases": self.aliases,
-            "endpoints": self.endpoints,
-            "jobs": self.jobs,
-            "alarms": self.alarms,
-            "schedules": self.schedules,
+        sections: dict[str, tuple[str, Callable[[], Rows]]] = {
+            "stacks": ("cloudformation", self.stacks),
+            "executions": ("stepfunctions", self.executions),
+            "aliases": ("lambda", self.aliases),
+            "endpoints": ("sagemaker", self.endpoints),
+            "jobs": ("sagemaker", self.jobs),
+            "alarms": ("cloudwatch", self.alarms),
+            "schedules": ("scheduler", self.schedules),
         }
-        return {name: self._if_there(read) for name, read in sections.items()}
+        there = self._world.services.keys() | DELEGATED
+        return {name: read() if service in there else [] for name, (service, read) in sections.items()}
 
     def stacks(self) -> Rows:
         """Stacks with their outputs and resources."""
@@ -73,9 +73,7 @@ class Data:
 
     def _entered(self, arn: str) -> Rows:
         pages = self._client("stepfunctions").get_paginator("get_execution_history")
-        events = [
-            e for p in pages.paginate(executionArn=arn, includeExecutionData=False) for e in p["events"]
-        ]
+        events = [e for p in pages.paginate(executionArn=arn, includeExecutionData=False) for e in p["events"]]
         return [e["stateEnteredEventDetails"] for e in events if "stateEnteredEventDetails" in e]
 
     def aliases(self) -> Rows:
@@ -145,12 +143,3 @@ class Data:
 
     def _client(self, service: str) -> Any:
         return client_as(self._world, ACTOR, service)
-
-    @staticmethod
-    def _if_there(read: Callable[[], Rows]) -> Rows:
-        try:
-            return read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "LocalAwsNotImplemented":
-                return []
-            raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from botocore.exceptions import ClientError
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 from moto.core.request import Request
 
@@ -35,9 +35,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
-MAIL_POLICY = (
-    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'"
-)
+MAIL_POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'"
 Reading = Callable[[str, dict[str, str]], "Reply | None"]
 
 
@@ -52,7 +50,6 @@ class Page(Service):
         self._templates = Environment(
             loader=PackageLoader("localaws.page"),
             autoescape=True,
-            undefined=StrictUndefined,
             trim_blocks=True,
         )
         self._templates.filters["linked"] = linked
@@ -76,8 +73,7 @@ class Page(Service):
         if host not in ("localhost", "127.0.0.1"):
             return self._message(403, f"This page is for localhost, not for {host}.")
         query = {
-            name: values[-1]
-            for name, values in parse_qs(request.query_string.decode(), keep_blank_values=True).items()
+            name: values[-1] for name, values in parse_qs(request.query_string.decode(), keep_blank_values=True).items()
         }
         try:
             if request.method == "POST":

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stubs import LambdaStub, StepFunctionsStub
 
 from localaws.errors import AwsError
 from localaws.eventbridge.service import EventBridge
 from localaws.mail.service import Mail
 from localaws.world import World
+from tests.localaws.stubs import LambdaStub, StepFunctionsStub
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:release"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:watch"
@@ -22,8 +22,10 @@ SOON = 20
 
 
 @pytest.fixture
-def world(world_of: Callable[..., World]) -> World:
-    return world_of(StepFunctionsStub, LambdaStub, EventBridge, Mail)
+def world(world_of: Callable[..., World], make_role: Callable[..., str]) -> World:
+    world = world_of(StepFunctionsStub, LambdaStub, EventBridge, Mail)
+    assert make_role(world, "events", "events.amazonaws.com") == ROLE
+    return world
 
 
 def put_rule(world: World, pattern: dict[str, Any], *targets: dict[str, Any], bus: str = "default") -> None:
@@ -66,9 +68,7 @@ def test_only_rules_whose_pattern_matches_see_an_event_and_changes_are_noticed(w
     world.client("events").enable_rule(Name="rule")
     put_event(world, Detail='{"n": 2, "seen": true}')
     world.service(StepFunctionsStub).started.wait_for(lambda c: '"seen":true' in c.params["input"], SOON)
-    assert not [
-        c for c in world.service(StepFunctionsStub).started.items() if '"seen":false' in c.params["input"]
-    ]
+    assert not [c for c in world.service(StepFunctionsStub).started.items() if '"seen":false' in c.params["input"]]
 
 
 def test_a_bus_of_ones_own_keeps_its_events_to_itself(world: World) -> None:
@@ -160,13 +160,11 @@ def test_patterns_can_be_tried(world: World) -> None:
         "detail-type": "d",
     }
     try_pattern = world.client("events").test_event_pattern
-    assert (
-        try_pattern(EventPattern='{"source": [{"prefix": "a"}]}', Event=json.dumps(event))["Result"] is True
-    )
+    assert try_pattern(EventPattern='{"source": [{"prefix": "a"}]}', Event=json.dumps(event))["Result"] is True
     assert try_pattern(EventPattern='{"source": ["b"]}', Event=json.dumps(event))["Result"] is False
 
 
-def test_what_can_not_be_served_is_refused_by_name(world: World) -> None:
+def test_what_can_not_be_served_is_refused_by_name(world: World, make_role: Callable[..., str]) -> None:
     events = world.client("events")
     code, message = error_of(lambda: events.put_rule(Name="r", EventPattern='{"source": [{"like": "x"}]}'))
     assert (code, "'like'" in message) == ("InvalidEventPatternException", True)
@@ -178,12 +176,16 @@ def test_what_can_not_be_served_is_refused_by_name(world: World) -> None:
         return lambda: events.put_targets(Rule="r", Targets=[{"Id": "1", **target}])
 
     queue = "arn:aws:sqs:us-east-1:123456789012:q"
-    for target, named in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"Arn": queue}, queue),
         ({"Arn": "arn:aws:logs:us-east-1:123456789012:log-group:/x"}, "log-group:/x"),
         ({"Arn": MACHINE, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": queue}}, "DeadLetterConfig"),
-    ]:
+    ]
+    for target, named in cases:
         code, message = error_of(put(**target))
         assert (code, named in message) == ("LocalAwsNotImplemented", True)
+    stranger = make_role(world, "stranger", "lambda.amazonaws.com")
+    code, message = error_of(put(Arn=MACHINE, RoleArn=stranger))
+    assert (code, "cannot be assumed" in message) == ("ValidationException", True)
     code, message = error_of(put(Arn=MACHINE))
     assert (code, "RoleArn is required" in message) == ("ValidationException", True)
