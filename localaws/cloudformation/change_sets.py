@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["foresee", "make", "tags_of"]
 
-EMPTY = (
-    "The submitted information didn't contain changes. Submit different information to create a change set."
-)
+EMPTY = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
 def make(world: World, stack: Stack, params: Mapping[str, Any], kind: str, arn: str) -> ChangeSet:
@@ -59,8 +57,7 @@ def make(world: World, stack: Stack, params: Mapping[str, Any], kind: str, arn: 
         return change
     change.plan = plan
     change.parameters = [
-        {"ParameterKey": name, "ParameterValue": parameter.shown}
-        for name, parameter in plan.parameters.items()
+        {"ParameterKey": name, "ParameterValue": parameter.shown} for name, parameter in plan.parameters.items()
     ]
     if not anything:
         change.status, change.reason = "FAILED", EMPTY

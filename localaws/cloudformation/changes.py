@@ -64,9 +64,7 @@ def _check_types(stack: Stack, plan: Plan) -> None:
         )
 
 
-def _modification(
-    current: Resource, planned: Planned, wanted: Mapping[str, Any], *, retagged: bool
-) -> Change | None:
+def _modification(current: Resource, planned: Planned, wanted: Mapping[str, Any], *, retagged: bool) -> Change | None:
     changed = sorted(
         name
         for name in {*wanted, *current.properties}

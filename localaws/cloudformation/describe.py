@@ -19,8 +19,7 @@ def stack(found: Stack) -> Answer:
         StackName=found.name,
         Description=found.description,
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": parameter.shown}
-            for name, parameter in found.parameters.items()
+            {"ParameterKey": name, "ParameterValue": parameter.shown} for name, parameter in found.parameters.items()
         ],
         CreationTime=found.created,
         LastUpdatedTime=found.updated,
@@ -165,9 +164,7 @@ def tags(found: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _declared(name: str, declared: Body) -> Answer:
     constraints = (
-        {"AllowedValues": [str(value) for value in declared["AllowedValues"]]}
-        if "AllowedValues" in declared
-        else {}
+        {"AllowedValues": [str(value) for value in declared["AllowedValues"]]} if "AllowedValues" in declared else {}
     )
     return _present(
         ParameterKey=name,

@@ -33,9 +33,7 @@ class _Step:
 class Operation:
     """One operation on one stack."""
 
-    def __init__(
-        self, world: World, stack: Stack, stopping: threading.Event, role: str | None = None
-    ) -> None:
+    def __init__(self, world: World, stack: Stack, stopping: threading.Event, role: str | None = None) -> None:
         self._world = world
         self._stack = stack
         self._stopping = stopping
@@ -158,9 +156,7 @@ class Operation:
             self._steps.append(_Step(current, None, wanted))
         changed = actions.update(current, planned, wanted, self._stack.tags)
         with self._lock:
-            self._steps = [
-                _Step(current, changed, wanted) if step.before is current else step for step in self._steps
-            ]
+            self._steps = [_Step(current, changed, wanted) if step.before is current else step for step in self._steps]
         return changed
 
     def _create_step(
@@ -191,9 +187,7 @@ class Operation:
                     failed.append(step.before.logical_id)
         stack.resources = before
         if failed:
-            stack.set_status(
-                "UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: {failed}."
-            )
+            stack.set_status("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: {failed}.")
             return
         stack.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         made = [step.after for step in self._steps if step.after is not None and step.tried is None]
@@ -233,14 +227,9 @@ def resolve_outputs(plan: Plan, scope: Any) -> dict[str, dict[str, str | None]]:
     }
 
 
-def _delete_in_order(
-    resources: list[tuple[Resource, str]], actions: Actions, stopping: threading.Event
-) -> list[str]:
+def _delete_in_order(resources: list[tuple[Resource, str]], actions: Actions, stopping: threading.Event) -> list[str]:
     """Delete each after those that depend on it; the logical ids of those that could not be."""
-    keyed = {
-        f"{resource.logical_id}#{index}": (resource, policy)
-        for index, (resource, policy) in enumerate(resources)
-    }
+    keyed = {f"{resource.logical_id}#{index}": (resource, policy) for index, (resource, policy) in enumerate(resources)}
     graph = {
         key: [other for other, (dependent, _) in keyed.items() if resource.logical_id in dependent.depends_on]
         for key, (resource, _) in keyed.items()

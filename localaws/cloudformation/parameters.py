@@ -97,11 +97,7 @@ def _check(name: str, kind: str, body: Mapping[str, Any], value: str) -> None:
     def failed(rule: str) -> Exception:
         return invalid(f"Parameter '{name}' {body.get('ConstraintDescription') or rule}")
 
-    items = (
-        [item.strip() for item in value.split(",")]
-        if kind in ("CommaDelimitedList", "List<Number>")
-        else [value]
-    )
+    items = [item.strip() for item in value.split(",")] if kind in ("CommaDelimitedList", "List<Number>") else [value]
     numeric = kind in ("Number", "List<Number>")
     for item in items:
         if numeric and not _is_number(item):

@@ -148,9 +148,7 @@ def _used_resources(value: Any, scope: Scope, active: Mapping[str, Body], sectio
             )
         handler = TYPES[active[name]["Type"]]
         if attribute is not None and attribute not in handler.attributes:
-            raise invalid(
-                f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt"
-            )
+            raise invalid(f"Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt")
         used.add(name)
     return used
 

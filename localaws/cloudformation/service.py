@@ -116,9 +116,7 @@ class CloudFormation(Service):
             templates.acknowledge(plan, capabilities, direct=True)
             stack.protected = bool(params.get("EnableTerminationProtection"))
             self._stacks.append(stack)
-            on_failure = (
-                "DO_NOTHING" if params.get("DisableRollback") else params.get("OnFailure", "ROLLBACK")
-            )
+            on_failure = "DO_NOTHING" if params.get("DisableRollback") else params.get("OnFailure", "ROLLBACK")
             self._create(stack, plan, capabilities, on_failure, params.get("RoleARN"))
         return {"StackId": stack.id}
 
@@ -147,9 +145,7 @@ class CloudFormation(Service):
             if stack is None:
                 return {}
             if stack.protected:
-                raise invalid(
-                    f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
-                )
+                raise invalid(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
             retained = params.get("RetainResources", [])
             if retained and stack.status != "DELETE_FAILED":
                 raise invalid("Only a stack in DELETE_FAILED can be deleted with RetainResources")
@@ -182,9 +178,7 @@ class CloudFormation(Service):
     def list_stacks(self, call: Call) -> Answer:
         _only(call, {"StackStatusFilter", "NextToken"})
         wanted = call.params.get("StackStatusFilter")
-        listed = [
-            describe.stack_summary(s) for s in reversed(self._stacks) if not wanted or s.status in wanted
-        ]
+        listed = [describe.stack_summary(s) for s in reversed(self._stacks) if not wanted or s.status in wanted]
         page, token = _page(listed, call.params.get("NextToken"))
         return {"StackSummaries": page, **token}
 
@@ -257,18 +251,14 @@ class CloudFormation(Service):
 
     # operations
 
-    def _create(
-        self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None
-    ) -> None:
+    def _create(self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None) -> None:
         stack.adopt(plan, capabilities, role)
         stack.disable_rollback = on_failure == "DO_NOTHING"
         stack.set_status("CREATE_IN_PROGRESS", "User Initiated")
         operation = Operation(self.world, stack, self._stopping, role)
         self._run(stack, "CREATE", lambda: operation.create(plan, on_failure))
 
-    def _update(
-        self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None
-    ) -> None:
+    def _update(self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None) -> None:
         if on_failure == "DO_NOTHING":
             raise NotModelledError("an update without rollback")
         self._updatable(stack.id)
@@ -343,9 +333,7 @@ class CloudFormation(Service):
 
 def _only(call: Call, known: frozenset[str] | set[str]) -> None:
     """Refuse a parameter that would otherwise be ignored; an empty one asks for nothing."""
-    unknown = sorted(
-        name for name, value in call.params.items() if name not in known and value not in ("", [], {})
-    )
+    unknown = sorted(name for name, value in call.params.items() if name not in known and value not in ("", [], {}))
     if call.params.get("NotificationARNs"):
         unknown.append("NotificationARNs")
     if unknown:

@@ -109,9 +109,7 @@ def fit(value: Any, shape: Any) -> Any:
 
 def call(service: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The input of an operation from CloudFormation's properties; absent ones are left out."""
-    fitted: dict[str, Any] = fit(
-        {k: v for k, v in values.items() if v is not None}, input_shape(service, name)
-    )
+    fitted: dict[str, Any] = fit({k: v for k, v in values.items() if v is not None}, input_shape(service, name))
     return fitted
 
 

@@ -140,8 +140,6 @@ class Stack:
         with self._lock:
             now = datetime.now(UTC)
             if self.events and self.events[-1].timestamp >= now:
-                now = (
-                    self.events[-1].timestamp + _TICK
-                )  # pollers ask for what is later than the last they saw
+                now = self.events[-1].timestamp + _TICK  # pollers ask for what is later than the last they saw
             event_id = f"{logical_id}-{status}-{uuid.uuid4()}"
             self.events.append(Event(event_id, now, logical_id, physical_id, kind, status, reason))

@@ -97,9 +97,7 @@ def check(body: Body) -> None:
     for name, output in (body.get("Outputs") or {}).items():
         unknown = sorted(set(output) - OUTPUT_ATTRIBUTES)
         if unknown:
-            raise invalid(
-                f"Template format error: localaws does not implement {unknown} of the output {name}"
-            )
+            raise invalid(f"Template format error: localaws does not implement {unknown} of the output {name}")
         if "Value" not in output:
             raise invalid(f"Template format error: Output {name} is malformed: it has no Value.")
 
@@ -118,9 +116,7 @@ def _check_resource(logical_id: str, resource: Any) -> None:
     if not logical_id.isalnum():
         raise invalid(f"Template format error: Resource name {logical_id} is non alphanumeric.")
     if not isinstance(resource, dict) or "Type" not in resource:
-        raise invalid(
-            f"Template format error: [/Resources/{logical_id}] Every Resources object must have a Type."
-        )
+        raise invalid(f"Template format error: [/Resources/{logical_id}] Every Resources object must have a Type.")
     unknown = sorted(set(resource) - RESOURCE_ATTRIBUTES)
     if "UpdatePolicy" in unknown:
         raise invalid(

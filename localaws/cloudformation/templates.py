@@ -75,11 +75,7 @@ def acknowledge(found: Plan, acknowledged: list[str], *, direct: bool) -> None:
     allowed = IAM_CAPABILITIES if needed == ["CAPABILITY_IAM"] else {"CAPABILITY_NAMED_IAM"}
     if needed and not allowed & set(acknowledged):
         missing += needed
-    if (
-        direct
-        and template.transforms(template.parse(found.original))
-        and "CAPABILITY_AUTO_EXPAND" not in acknowledged
-    ):
+    if direct and template.transforms(template.parse(found.original)) and "CAPABILITY_AUTO_EXPAND" not in acknowledged:
         missing.append("CAPABILITY_AUTO_EXPAND")
     if missing:
         raise AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
@@ -123,9 +119,7 @@ def _fetch(world: World, url: str) -> str:
         bucket, _, key = path.partition("/")
     version = parse_qs(parts.query).get("versionId")
     try:
-        found = world.client("s3").get_object(
-            Bucket=bucket, Key=key, **({"VersionId": version[0]} if version else {})
-        )
+        found = world.client("s3").get_object(Bucket=bucket, Key=key, **({"VersionId": version[0]} if version else {}))
     except ClientError as error:
         raise invalid(f"S3 error: {error.response['Error']['Message']} ({url})") from error
     return str(found["Body"].read().decode())

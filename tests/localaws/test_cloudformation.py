@@ -18,9 +18,7 @@ from tests.localaws.conftest import WorldOf
 
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
-    ],
+    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}],
 }
 TEMPLATE: dict[str, Any] = {
     "AWSTemplateFormatVersion": "2010-09-09",
@@ -329,9 +327,7 @@ def test_an_update_changes_in_place_replaces_adds_and_removes(stacks: Stacks) ->
     assert shown["DisplayName"] == "b"
     assert client("ssm").get_parameter(Name=ids["Value"])["Parameter"]["Value"] == ids["Renamed"]
     tail = stacks.statuses()
-    assert tail.index(("Renamed", "DELETE_COMPLETE")) > tail.index(
-        ("shop", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-    )
+    assert tail.index(("Renamed", "DELETE_COMPLETE")) > tail.index(("shop", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
 
 
 def test_a_failed_creation_rolls_back_and_blocks_updates(stacks: Stacks) -> None:
@@ -361,9 +357,7 @@ def test_a_failed_update_restores_what_was(stacks: Stacks) -> None:
     assert sns.get_topic_attributes(TopicArn=before["Kept"])["Attributes"]["DisplayName"] == "before"
     assert (
         "before"
-        in stacks.api.get_template(StackName="shop")["TemplateBody"]["Resources"]["Kept"][
-            "Properties"
-        ].values()
+        in stacks.api.get_template(StackName="shop")["TemplateBody"]["Resources"]["Kept"]["Properties"].values()
     )
     stack = stacks.deploy(resources(Kept=topic(DisplayName="again"), Renamed=topic(TopicName="one")))
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
@@ -385,9 +379,7 @@ def test_a_change_set_tells_what_it_would_do(stacks: Stacks) -> None:
     }
     assert found == {"A": ("Modify", "True"), "B": ("Remove", None), "C": ("Add", None)}
     assert (described["Status"], described["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
-    assert [
-        entry["ChangeSetName"] for entry in stacks.api.list_change_sets(StackName="shop")["Summaries"]
-    ] == ["look"]
+    assert [entry["ChangeSetName"] for entry in stacks.api.list_change_sets(StackName="shop")["Summaries"]] == ["look"]
     stacks.api.delete_change_set(StackName="shop", ChangeSetName="look")
     with pytest.raises(ClientError) as failed:
         stacks.api.describe_change_set(StackName="shop", ChangeSetName="look")
@@ -396,9 +388,7 @@ def test_a_change_set_tells_what_it_would_do(stacks: Stacks) -> None:
 
 def test_a_change_set_without_changes_fails_in_the_words_that_sam_knows(stacks: Stacks) -> None:
     stacks.deploy(resources(A=topic()))
-    stacks.api.create_change_set(
-        StackName="shop", ChangeSetName="same", TemplateBody=json.dumps(resources(A=topic()))
-    )
+    stacks.api.create_change_set(StackName="shop", ChangeSetName="same", TemplateBody=json.dumps(resources(A=topic())))
     described = stacks.api.describe_change_set(StackName="shop", ChangeSetName="same")
     assert described["Status"] == "FAILED"
     assert "The submitted information didn't contain changes." in described["StatusReason"]
@@ -488,7 +478,8 @@ def test_termination_protection(stacks: Stacks) -> None:
 
 def test_templates_and_summaries(stacks: Stacks) -> None:
     text = (
-        "Transform: AWS::Serverless-2016-10-31\nParameters: {P: {Type: String, Default: x, AllowedValues: [x, y]}}\n"
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Parameters: {P: {Type: String, Default: x, AllowedValues: [x, y]}}\n"
         "Resources:\n  A: {Type: AWS::SNS::Topic}\n  T: {Type: AWS::Serverless::SimpleTable}\n"
     )
     valid = stacks.api.validate_template(TemplateBody=text)

@@ -47,9 +47,7 @@ class DynamoDbTable(ResourceType):
 
     def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
         client = at.client("dynamodb")
-        changed: dict[str, Any] = {
-            k: wanted[k] for k in _CHANGEABLE if k in wanted and old.get(k) != wanted[k]
-        }
+        changed: dict[str, Any] = {k: wanted[k] for k in _CHANGEABLE if k in wanted and old.get(k) != wanted[k]}
         if old.get("DeletionProtectionEnabled") and "DeletionProtectionEnabled" not in wanted:
             changed["DeletionProtectionEnabled"] = False
         if old.get("SSESpecification") != wanted.get("SSESpecification"):
@@ -99,9 +97,7 @@ class DynamoDbTable(ResourceType):
         if old.get(expiry) != wanted.get(expiry):
             specification = wanted.get(expiry) or {**old[expiry], "Enabled": False}
             shape = input_shape("dynamodb", "UpdateTimeToLive", expiry)
-            client.update_time_to_live(
-                TableName=name, TimeToLiveSpecification=fit(dict(specification), shape)
-            )
+            client.update_time_to_live(TableName=name, TimeToLiveSpecification=fit(dict(specification), shape))
 
 
 def _encryption(value: Properties) -> dict[str, Any]:

@@ -152,9 +152,7 @@ class ManagedPolicy(ResourceType):
     def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
         if old["PolicyDocument"] != wanted["PolicyDocument"]:
             document = _document(wanted["PolicyDocument"])
-            at.client("iam").create_policy_version(
-                PolicyArn=physical_id, PolicyDocument=document, SetAsDefault=True
-            )
+            at.client("iam").create_policy_version(PolicyArn=physical_id, PolicyDocument=document, SetAsDefault=True)
             self._delete_old_versions(at, physical_id)
         self._attach(at, physical_id, old, wanted)
         return Made(physical_id, {"PolicyArn": physical_id})
@@ -179,9 +177,7 @@ class ManagedPolicy(ResourceType):
 
 
 def _inline(properties: Properties) -> dict[str, str]:
-    return {
-        policy["PolicyName"]: _document(policy["PolicyDocument"]) for policy in properties.get("Policies", [])
-    }
+    return {policy["PolicyName"]: _document(policy["PolicyDocument"]) for policy in properties.get("Policies", [])}
 
 
 def _document(given: Any) -> str:

@@ -47,9 +47,7 @@ class Key(ResourceType):
         if old.get("Description") != wanted.get("Description"):
             client.update_key_description(KeyId=physical_id, Description=str(wanted.get("Description", "")))
         if old.get("KeyPolicy") != wanted.get("KeyPolicy") and "KeyPolicy" in wanted:
-            client.put_key_policy(
-                KeyId=physical_id, PolicyName="default", Policy=as_json(wanted["KeyPolicy"])
-            )
+            client.put_key_policy(KeyId=physical_id, PolicyName="default", Policy=as_json(wanted["KeyPolicy"]))
         self._switches(at, physical_id, old, wanted)
         retag(at, "kms", physical_id, old.get("Tags"), wanted.get("Tags"))
         return self._made(at, physical_id)

@@ -39,9 +39,7 @@ class Function(ResourceType):
     def create(self, at: Context, wanted: Properties) -> Made:
         client = at.client("lambda")
         name = str(wanted.get("FunctionName") or at.generated_name(64))
-        values = {
-            k: v for k, v in wanted.items() if k not in ("Code", "Tags", "ReservedConcurrentExecutions")
-        }
+        values = {k: v for k, v in wanted.items() if k not in ("Code", "Tags", "ReservedConcurrentExecutions")}
         client.create_function(
             **call("lambda", "CreateFunction", {**values, "FunctionName": name}),
             **create_member("lambda", "CreateFunction", at.all_tags(wanted.get("Tags"))),
@@ -56,9 +54,7 @@ class Function(ResourceType):
         client = at.client("lambda")
         if old["Code"] != wanted["Code"] or old.get("Architectures") != wanted.get("Architectures"):
             values = {"Architectures": wanted["Architectures"]} if "Architectures" in wanted else {}
-            client.update_function_code(
-                FunctionName=physical_id, **_code(wanted["Code"], "ZipFile"), **values
-            )
+            client.update_function_code(FunctionName=physical_id, **_code(wanted["Code"], "ZipFile"), **values)
             self._settle(at, physical_id)
         if any(old.get(name) != wanted.get(name) for name in _CONFIGURATION):
             values = {k: wanted[k] for k in _CONFIGURATION if k in wanted}
@@ -85,9 +81,7 @@ class Function(ResourceType):
             for status, reason in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
                 if found.get(status) == "Failed":
                     raise ResourceFailedError(f"{name}: {found.get(reason, 'the function failed')}")
-            return (
-                found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful"
-            )
+            return found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful"
 
         at.until(settled, f"the function {name}")
 
@@ -128,16 +122,13 @@ class Version(ResourceType):
 
     def create(self, at: Context, wanted: Properties) -> Made:
         client = at.client("lambda")
-        pages = client.get_paginator("list_versions_by_function").paginate(
-            FunctionName=wanted["FunctionName"]
-        )
+        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=wanted["FunctionName"])
         known = {entry["Version"] for page in pages for entry in page["Versions"]}
         answer = client.publish_version(**call("lambda", "PublishVersion", wanted))
         version = answer["Version"]
         if version in known:
             raise ResourceFailedError(
-                f"A version for this Lambda function exists ( {version} ). Modify the function to create a "
-                "new version."
+                f"A version for this Lambda function exists ( {version} ). Modify the function to create a new version."
             )
         arn = _qualified(answer["FunctionArn"], version)
         return Made(arn, {"Version": version, "FunctionArn": arn})
@@ -267,9 +258,7 @@ class EventInvokeConfig(ResourceType):
         )
 
     def _put(self, at: Context, wanted: Properties) -> None:
-        at.client("lambda").put_function_event_invoke_config(
-            **call("lambda", "PutFunctionEventInvokeConfig", wanted)
-        )
+        at.client("lambda").put_function_event_invoke_config(**call("lambda", "PutFunctionEventInvokeConfig", wanted))
 
 
 def _named(function: str) -> dict[str, str]:

@@ -44,9 +44,7 @@ class LogGroup(Table):
     def arn(self, at: Context, name: str, wanted: Properties) -> str:
         return at.arn("logs", f"log-group:{name}")
 
-    def describe(
-        self, at: Context, name: str, wanted: Properties, answer: Mapping[str, Any]
-    ) -> dict[str, str]:
+    def describe(self, at: Context, name: str, wanted: Properties, answer: Mapping[str, Any]) -> dict[str, str]:
         return {"Arn": f"{self.arn(at, name, wanted)}:*"}
 
     def _retain(self, at: Context, name: str, days: Any) -> None:
@@ -103,9 +101,7 @@ class SsmParameter(Table):
     def update_values(self, at: Context, name: str, old: Properties, wanted: Properties) -> dict[str, Any]:
         return {**super().update_values(at, name, old, wanted), "Overwrite": True}
 
-    def describe(
-        self, at: Context, name: str, wanted: Properties, answer: Mapping[str, Any]
-    ) -> dict[str, str]:
+    def describe(self, at: Context, name: str, wanted: Properties, answer: Mapping[str, Any]) -> dict[str, str]:
         return {"Type": str(wanted["Type"]), "Value": str(wanted["Value"])}
 
 

@@ -35,9 +35,7 @@ class Bucket(ResourceType):
         "LifecycleConfiguration": {
             "Rules": [
                 {
-                    **dict.fromkeys(
-                        ("Id", "Status", "Prefix", "ExpirationInDays", "ExpiredObjectDeleteMarker"), FREE
-                    ),
+                    **dict.fromkeys(("Id", "Status", "Prefix", "ExpirationInDays", "ExpiredObjectDeleteMarker"), FREE),
                     "NoncurrentVersionExpiration": {"NoncurrentDays": FREE, "NewerNoncurrentVersions": FREE},
                     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": FREE},
                     "Transitions": [{"StorageClass": FREE, "TransitionInDays": FREE}],
@@ -52,11 +50,7 @@ class Bucket(ResourceType):
 
     def create(self, at: Context, wanted: Properties) -> Made:
         name = str(wanted.get("BucketName") or at.generated_name(63, lower=True))
-        where = (
-            {}
-            if at.region == "us-east-1"
-            else {"CreateBucketConfiguration": {"LocationConstraint": at.region}}
-        )
+        where = {} if at.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": at.region}}
         at.client("s3").create_bucket(Bucket=name, **where)
         at.made(name)
         return self._configure(at, name, {}, wanted)
@@ -127,9 +121,7 @@ def _notification(client: Any, bucket: str, value: Properties) -> None:
 def _lifecycle(client: Any, bucket: str, value: Properties) -> None:
     shape = input_shape("s3", "PutBucketLifecycleConfiguration", "LifecycleConfiguration")
     rules = [_rule(rule) for rule in value["Rules"]]
-    client.put_bucket_lifecycle_configuration(
-        Bucket=bucket, LifecycleConfiguration=fit({"Rules": rules}, shape)
-    )
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=fit({"Rules": rules}, shape))
 
 
 def _rule(rule: Properties) -> dict[str, Any]:
@@ -148,8 +140,7 @@ def _rule(rule: Properties) -> dict[str, Any]:
             made[name] = dict(rule[name])
     if "Transitions" in rule:
         made["Transitions"] = [
-            {"StorageClass": entry["StorageClass"], "Days": entry["TransitionInDays"]}
-            for entry in rule["Transitions"]
+            {"StorageClass": entry["StorageClass"], "Days": entry["TransitionInDays"]} for entry in rule["Transitions"]
         ]
     return made
 
@@ -158,9 +149,7 @@ _Put = Callable[[Any, str, Any], None]
 _Remove = Callable[[Any, str], None]
 _SETTINGS: dict[str, tuple[_Put, _Remove]] = {
     "VersioningConfiguration": (
-        lambda client, bucket, value: client.put_bucket_versioning(
-            Bucket=bucket, VersioningConfiguration=dict(value)
-        ),
+        lambda client, bucket, value: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=dict(value)),
         lambda client, bucket: client.put_bucket_versioning(
             Bucket=bucket, VersioningConfiguration={"Status": "Suspended"}
         ),

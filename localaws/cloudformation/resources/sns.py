@@ -31,9 +31,7 @@ class Topic(ResourceType):
     def create(self, at: Context, wanted: Properties) -> Made:
         name = str(wanted.get("TopicName") or at.generated_name(256))
         tags = create_member("sns", "CreateTopic", at.all_tags(wanted.get("Tags")))
-        arn = at.client("sns").create_topic(Name=name, Attributes=_attributes(wanted, _TOPIC), **tags)[
-            "TopicArn"
-        ]
+        arn = at.client("sns").create_topic(Name=name, Attributes=_attributes(wanted, _TOPIC), **tags)["TopicArn"]
         at.made(arn)
         self._subscribe(at, arn, {}, wanted)
         return self._made(arn)

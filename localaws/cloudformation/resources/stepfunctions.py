@@ -61,9 +61,7 @@ class StateMachine(ResourceType):
                 values["loggingConfiguration"] = {"level": "OFF"}
             if "TracingConfiguration" in old and "TracingConfiguration" not in wanted:
                 values["tracingConfiguration"] = {"enabled": False}
-            at.client("stepfunctions").update_state_machine(
-                **call("stepfunctions", "UpdateStateMachine", values)
-            )
+            at.client("stepfunctions").update_state_machine(**call("stepfunctions", "UpdateStateMachine", values))
         retag(at, "stepfunctions", physical_id, old.get("Tags"), wanted.get("Tags"))
         return self._made(at, physical_id)
 

@@ -71,9 +71,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, set[str]]] = {
             "FunctionName": "f",
             "Name": "live",
             "FunctionVersion": 2,
-            "RoutingConfig": {
-                "AdditionalVersionWeights": [{"FunctionVersion": "1", "FunctionWeight": "0.1"}]
-            },
+            "RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "1", "FunctionWeight": "0.1"}]},
         },
         {"CreateAlias"},
     ),
@@ -248,11 +246,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, set[str]]] = {
                 "Level": "ALL",
                 "IncludeExecutionData": "false",
                 "Destinations": [
-                    {
-                        "CloudWatchLogsLogGroup": {
-                            "LogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:l:*"
-                        }
-                    }
+                    {"CloudWatchLogsLogGroup": {"LogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:l:*"}}
                 ],
             },
             "TracingConfiguration": {"Enabled": "true"},

@@ -22,9 +22,7 @@ def graphs(draw: st.DrawFn) -> dict[str, set[str]]:
     }
 
 
-def run(
-    graph: dict[str, set[str]], failing: set[str], *, keep_going: bool = False
-) -> tuple[list[str], set[str]]:
+def run(graph: dict[str, set[str]], failing: set[str], *, keep_going: bool = False) -> tuple[list[str], set[str]]:
     begun: list[str] = []
     finished: set[str] = set()
     lock = threading.Lock()

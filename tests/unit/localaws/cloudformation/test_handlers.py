@@ -103,9 +103,7 @@ def test_code_alone_changes_no_configuration() -> None:
     """A release keeps its endpoint in the environment of $LATEST: a deployment of code must not touch it."""
     recorder = Recorder(ANSWERS)
     old = {"Code": {"S3Bucket": "code", "S3Key": "k"}, "Role": ARN, "Environment": {"Variables": {"A": "1"}}}
-    TYPES["AWS::Lambda::Function"].update(
-        recorder.at(), "f", old, {**old, "Code": {"S3Bucket": "code", "S3Key": "l"}}
-    )
+    TYPES["AWS::Lambda::Function"].update(recorder.at(), "f", old, {**old, "Code": {"S3Bucket": "code", "S3Key": "l"}})
     assert "UpdateFunctionCode" in recorder.names()
     assert "UpdateFunctionConfiguration" not in recorder.names()
 
@@ -157,9 +155,7 @@ def test_indexes_change_one_at_a_time() -> None:
     old = {**base, "GlobalSecondaryIndexes": [index, {**index, "IndexName": "gone"}]}
     new = {**base, "GlobalSecondaryIndexes": [{**index, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
     TYPES["AWS::DynamoDB::Table"].update(recorder.at(), "t", old, new)
-    updates = [
-        params["GlobalSecondaryIndexUpdates"] for name, params in recorder.calls if name == "UpdateTable"
-    ]
+    updates = [params["GlobalSecondaryIndexUpdates"] for name, params in recorder.calls if name == "UpdateTable"]
     assert [next(iter(update[0])) for update in updates] == ["Delete", "Delete", "Create"]
 
 
@@ -195,9 +191,7 @@ def test_a_placeholder_without_a_substitution_is_named() -> None:
 @pytest.mark.parametrize("definition", [{}, {"Definition": {}, "DefinitionString": "{}"}])
 def test_exactly_one_definition(definition: dict[str, Any]) -> None:
     with pytest.raises(ResourceFailedError, match="exactly one"):
-        TYPES["AWS::StepFunctions::StateMachine"].create(
-            Recorder(ANSWERS).at(), {**definition, "RoleArn": ARN}
-        )
+        TYPES["AWS::StepFunctions::StateMachine"].create(Recorder(ANSWERS).at(), {**definition, "RoleArn": ARN})
 
 
 def test_refused_targets_fail_the_rule() -> None:

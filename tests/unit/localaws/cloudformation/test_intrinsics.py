@@ -133,8 +133,7 @@ def test_what_is_not_made_yet_is_unknown_through_every_function() -> None:
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text().filter(lambda text: "{{resolve:" not in text),
     lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.text().filter(lambda k: k != "Ref" and not k.startswith("Fn::")), inner)
+        st.lists(inner) | st.dictionaries(st.text().filter(lambda k: k != "Ref" and not k.startswith("Fn::")), inner)
     ),
 )
 

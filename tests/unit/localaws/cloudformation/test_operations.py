@@ -86,16 +86,12 @@ def world(tmp_path: Any) -> Any:
     return FakeWorld(tmp_path)
 
 
-def a_plan(
-    resources: Mapping[str, dict[str, Any]], tags: Mapping[str, str] | None = None, **outputs: Any
-) -> Plan:
+def a_plan(resources: Mapping[str, dict[str, Any]], tags: Mapping[str, str] | None = None, **outputs: Any) -> Plan:
     body = {
         "Resources": {
             name: {
                 "Type": Box.type,
-                "Properties": {
-                    k: v for k, v in given.items() if k not in ("DeletionPolicy", "UpdateReplacePolicy")
-                },
+                "Properties": {k: v for k, v in given.items() if k not in ("DeletionPolicy", "UpdateReplacePolicy")},
                 **{k: given[k] for k in ("DeletionPolicy", "UpdateReplacePolicy") if k in given},
             }
             for name, given in resources.items()
@@ -174,9 +170,7 @@ def test_retained_resources_survive_a_rollback_except_on_create(account: Account
     assert account.statuses("A")[-1] == "DELETE_SKIPPED"
 
 
-@pytest.mark.parametrize(
-    ("choice", "status"), [("DO_NOTHING", "CREATE_FAILED"), ("DELETE", "DELETE_COMPLETE")]
-)
+@pytest.mark.parametrize(("choice", "status"), [("DO_NOTHING", "CREATE_FAILED"), ("DELETE", "DELETE_COMPLETE")])
 def test_what_a_failed_creation_leaves(account: Account, box: Box, choice: str, status: str) -> None:
     stack = account.create(a_plan({"A": {}, "B": {"Link": {"Ref": "A"}, "Break": "create"}}), choice)
     assert stack.status == status
@@ -186,9 +180,7 @@ def test_what_a_failed_creation_leaves(account: Account, box: Box, choice: str, 
 def test_an_update_touches_only_what_differs_then_removes(account: Account, box: Box) -> None:
     account.create(a_plan({**CHAIN, "Old": {}}))
     box.log.clear()
-    stack = account.update(
-        a_plan({**CHAIN, "B": {"Link": {"Ref": "A"}, "Value": 1}, "New": {"Link": {"Ref": "C"}}})
-    )
+    stack = account.update(a_plan({**CHAIN, "B": {"Link": {"Ref": "A"}, "Value": 1}, "New": {"Link": {"Ref": "C"}}}))
     assert stack.status == "UPDATE_COMPLETE"
     assert box.log[0].startswith("update B")
     assert box.log[1].startswith("create New")
@@ -270,9 +262,7 @@ def test_an_old_resource_that_cannot_be_removed_does_not_fail_an_update(account:
     assert account.statuses("Old")[-1] == "DELETE_FAILED"
 
 
-def test_a_deletion_that_fails_keeps_what_it_depends_on_and_can_be_finished(
-    account: Account, box: Box
-) -> None:
+def test_a_deletion_that_fails_keeps_what_it_depends_on_and_can_be_finished(account: Account, box: Box) -> None:
     account.create(a_plan({"A": {}, "B": {"Link": {"Ref": "A"}, "Break": "delete"}, "C": {}}))
     stack = account.delete()
     assert (stack.status, stack.reason) == (
@@ -299,8 +289,7 @@ def test_events_have_ever_later_times(account: Account) -> None:
 
 def actions(stack: Stack, plan: Plan) -> dict[str, tuple[str, str | None]]:
     return {
-        change["LogicalResourceId"]: (change["Action"], change.get("Replacement"))
-        for change in foresee(stack, plan)[0]
+        change["LogicalResourceId"]: (change["Action"], change.get("Replacement")) for change in foresee(stack, plan)[0]
     }
 
 

@@ -32,9 +32,7 @@ def policy(name: str = "Bucket") -> dict[str, Any]:
 
 
 def test_references_make_dependencies_and_so_does_depends_on() -> None:
-    found = plan(
-        {"Policy": policy(), "Bucket": bucket(), "Topic": {"Type": "AWS::SNS::Topic", "DependsOn": "Policy"}}
-    )
+    found = plan({"Policy": policy(), "Bucket": bucket(), "Topic": {"Type": "AWS::SNS::Topic", "DependsOn": "Policy"}})
     assert found.dependencies == {
         "Policy": frozenset({"Bucket"}),
         "Bucket": frozenset(),

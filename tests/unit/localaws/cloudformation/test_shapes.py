@@ -22,9 +22,7 @@ def test_members_take_the_letter_case_of_the_api() -> None:
 
 
 def test_scalars_take_the_types_of_the_api() -> None:
-    fitted = call(
-        "lambda", "CreateFunction", {"Timeout": "10", "Layers": ["a"], "MemorySize": 128, "Handler": 7}
-    )
+    fitted = call("lambda", "CreateFunction", {"Timeout": "10", "Layers": ["a"], "MemorySize": 128, "Handler": 7})
     assert fitted == {"Timeout": 10, "Layers": ["a"], "MemorySize": 128, "Handler": "7"}
     assert call("cloudwatch", "PutMetricAlarm", {"Threshold": "1", "ActionsEnabled": "false"}) == {
         "Threshold": 1.0,
