@@ -12,15 +12,12 @@ Context = Mapping[str, str]
 """Condition keys, in lower case, and their values."""
 
 
-def allows_service(
-    policy: Mapping[str, Any], principal: str, action: str, resource: str, context: Context
-) -> bool:
+def allows_service(policy: Mapping[str, Any], principal: str, action: str, resource: str, context: Context) -> bool:
     """Whether a policy document allows a service principal an action: some statement does, none denies it."""
     effects = {
         statement["Effect"]
         for statement in _listed(policy.get("Statement"))
-        if _covers(statement, principal, action, resource)
-        and _conditions_hold(statement.get("Condition", {}), context)
+        if _covers(statement, principal, action, resource) and _conditions_hold(statement.get("Condition", {}), context)
     }
     return effects == {"Allow"}
 
@@ -31,9 +28,7 @@ def _covers(statement: Mapping[str, Any], principal: str, action: str, resource:
             raise NotModelledError(f"{member} in a resource policy")
     who = statement.get("Principal", {})
     named = (
-        who
-        if who == "*"
-        else [*_listed(who.get("Service")), *("*" for each in _listed(who.get("AWS")) if each == "*")]
+        who if who == "*" else [*_listed(who.get("Service")), *("*" for each in _listed(who.get("AWS")) if each == "*")]
     )
     if "*" not in named and principal not in named:
         return False
@@ -56,9 +51,7 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Conte
 
 def like(value: str, pattern: str) -> bool:
     """IAM's wildcards: `*` is anything, `?` any one character."""
-    return (
-        re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), value) is not None
-    )
+    return re.fullmatch("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern), value) is not None
 
 
 def same_truth(value: str, wanted: str) -> bool:
@@ -72,6 +65,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": like,
     "ArnEquals": like,
     "ArnLike": like,
+    "Bool": lambda held, wanted: held == wanted.lower(),
 }
 
 

@@ -38,9 +38,7 @@ def publish_for_service(world: World, principal: str, source_arn: str, topic: st
 
 def _check_key(world: World, principal: str, key: str, context: dict[str, str]) -> None:
     if key.endswith("alias/aws/sns"):
-        raise AwsError(
-            "KMSAccessDenied", f"{principal} can't use the AWS managed key of SNS; use your own key", 403
-        )
+        raise AwsError("KMSAccessDenied", f"{principal} can't use the AWS managed key of SNS; use your own key", 403)
     kms = client_as(world, principal, "kms")
     arn = kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
     policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])

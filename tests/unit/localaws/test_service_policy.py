@@ -47,10 +47,7 @@ def test_principal_action_and_resource(statement: dict[str, Any], wanted: bool) 
     ],
 )
 def test_conditions(condition: dict[str, Any], wanted: bool) -> None:
-    assert (
-        allowed({"Principal": {"Service": SERVICE}, "Action": "sns:Publish", "Condition": condition})
-        is wanted
-    )
+    assert allowed({"Principal": {"Service": SERVICE}, "Action": "sns:Publish", "Condition": condition}) is wanted
 
 
 def test_a_denial_outweighs() -> None:
