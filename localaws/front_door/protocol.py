@@ -100,11 +100,22 @@ def serialize(service: str, routed: Routed, result: dict[str, Any] | AwsError) -
         return _serialize_cbor(result)
     serializer = get_serializer_class(service, routed.protocol)(routed.model)
     answer = serializer.serialize(result)
-    status = result.status_code if isinstance(result, AwsError) else answer["status_code"]
-    body = answer["body"]
+    status = _status(routed, result, int(answer["status_code"]))
+    body = b"" if status == 204 else answer["body"]
     raw = body if isinstance(body, bytes) else str(body).encode()
     headers = {str(k): str(v) for k, v in answer["headers"].items()}
-    return Reply(int(status), {**headers, **_own_content_type(routed, result)}, raw)
+    return Reply(status, {**headers, **_own_content_type(routed, result)}, raw)
+
+
+def _status(routed: Routed, result: dict[str, Any] | AwsError, usual: int) -> int:
+    """The HTTP status: an error's own, or what the output puts there (Lambda's `StatusCode`)."""
+    if isinstance(result, AwsError):
+        return result.status_code
+    shape = routed.model.output_shape
+    for name, member in shape.members.items() if shape is not None else ():
+        if member.serialization.get("location") == "statusCode":
+            return int(result.get(name) or usual)
+    return usual
 
 
 def serialize_unrouted(error: AwsError) -> Reply:

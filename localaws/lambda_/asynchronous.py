@@ -31,8 +31,8 @@ class Queued:
     """Invokes; whether it succeeded. Raises `TooManyRequestsException` when throttled."""
     retries: int
     max_age: float
-    """AWS seconds after which it is dropped."""
-    born: float
+    """AWS seconds of waiting after which it is dropped."""
+    waited: float = 0
     throttled: int = 0
     failed: int = 0
 
@@ -46,6 +46,7 @@ class EventQueue:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._stopping = False
+        self._open = 0
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="lambda-async")
         self._thread = threading.Thread(target=self._dispatch, name="lambda-async-queue", daemon=True)
 
@@ -55,7 +56,14 @@ class EventQueue:
 
     def put(self, attempt: Callable[[], bool], retries: int, max_age: float) -> None:
         """Take an event to be delivered now."""
-        self._schedule(Queued(attempt, retries, max_age, time.monotonic()), 0)
+        with self._changed:
+            self._open += 1
+        self._schedule(Queued(attempt, retries, max_age), 0)
+
+    def wait_until_empty(self, seconds: float = 30.0) -> bool:
+        """Whether every event is delivered or given up before the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._open == 0, timeout=seconds)
 
     def stop(self) -> None:
         """Deliver no more; what runs is waited for."""
@@ -85,20 +93,31 @@ class EventQueue:
             self._workers.submit(self._try, queued)
 
     def _try(self, queued: Queued) -> None:
+        again = None
+        try:
+            again = self._after(queued)
+        except Exception:
+            log.exception("an asynchronous event failed inside localaws")
+        if again is not None:
+            self._schedule(*again)
+            return
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
+
+    def _after(self, queued: Queued) -> tuple[Queued, float] | None:
+        """Try once; what is to be tried again, and after how many seconds of AWS time."""
         try:
             if queued.attempt():
-                return
+                return None
             again = replace(queued, failed=queued.failed + 1)
             delay = RETRY_AFTER[min(queued.failed, len(RETRY_AFTER) - 1)]
         except AwsError as error:
             if error.code != "TooManyRequestsException":
                 log.warning("an asynchronous event is dropped: %s", error)
-                return
+                return None
             again = replace(queued, throttled=queued.throttled + 1)
             delay = min(THROTTLED_AFTER[0] * 2**queued.throttled, THROTTLED_AFTER[1])
-        except Exception:
-            log.exception("an asynchronous event failed inside localaws")
-            return
-        age = (time.monotonic() - queued.born) * self._clock.scale + delay
-        if again.failed <= queued.retries and age <= queued.max_age:
-            self._schedule(again, delay)
+        again = replace(again, waited=queued.waited + delay)
+        keep = again.failed <= queued.retries and again.waited <= queued.max_age
+        return (again, delay) if keep else None

@@ -15,14 +15,17 @@ from localaws.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 WorldOf = Callable[..., World]
+MANAGED_POLICIES: dict[tuple[str, str], list[Any]] = {}
 MakeRole = Callable[[World, str, str], str]
 
 
 @pytest.fixture
-def world_of(tmp_path: Path) -> Iterator[WorldOf]:
+def world_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldOf]:
     """`world_of(Sts, Lambda)` opens a world of those services, which is stopped after the test."""
+    from moto.iam.models import IAMBackend
     from moto.moto_api._internal.models import moto_api_backend
 
+    monkeypatch.setattr(IAMBackend, "_init_aws_policies", _managed_policies(IAMBackend._init_aws_policies))
     opened: list[World] = []
 
     def open_world(*services: type[Service], time_scale: float = 600.0) -> World:
@@ -56,3 +59,17 @@ def make_role() -> MakeRole:
         return str(created["Role"]["Arn"])
 
     return make
+
+
+def _managed_policies(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    """moto reads 1,400 managed policies for each fresh account, which takes a second: read them once."""
+
+    def load_once(backend: Any) -> list[Any]:
+        held = MANAGED_POLICIES.setdefault((backend.account_id, backend.region_name), [])
+        if not held:
+            held += load(backend)
+        for policy in held:
+            policy.attachment_count = 0
+        return list(held)
+
+    return load_once
