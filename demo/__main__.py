@@ -16,7 +16,7 @@ from demo.traffic import Traffic, rows_of
 
 SAMPLES = ROOT / "model" / "samples"
 MODEL_NAME = "taxi-fare"
-QUIET = ("Is ", "Are ", "Wait ", "Which ")
+QUIET = ("Is ", "Are ", "Read ", "Wait ", "Which ")
 """States that only look or wait; the account leaves them out."""
 
 
@@ -151,9 +151,7 @@ def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
         described = execution.follow(lambda _step: None)
         evidence.monitored[number] = described
         if described["status"] != "SUCCEEDED":
-            raise DemoError(
-                f"monitoring of release {number} ended as {described['status']}: {described.get('cause')}"
-            )
+            raise DemoError(f"monitoring of release {number} ended as {described['status']}: {described.get('cause')}")
         for line in evidence.drift_lines(number):
             account.line(line)
 
@@ -171,9 +169,7 @@ def _wait_for_answers(traffic: Traffic, number: int, patience: float = 30) -> No
     deadline = time.monotonic() + patience
     while len(traffic.answers) < number:
         if time.monotonic() > deadline:
-            raise DemoError(
-                f"only {len(traffic.answers)} answers in {patience:.0f} s: {traffic.answers[-1:]}"
-            )
+            raise DemoError(f"only {len(traffic.answers)} answers in {patience:.0f} s: {traffic.answers[-1:]}")
         time.sleep(0.05)
 
 
@@ -184,16 +180,12 @@ def _sleep_until_interrupted() -> None:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument(
-        "--interactive", action="store_true", help="print the approval link and wait for your click"
-    )
+    parser.add_argument("--interactive", action="store_true", help="print the approval link and wait for your click")
     parser.add_argument("--keep", action="store_true", help="leave localaws running at the end, until Ctrl-C")
     parser.add_argument("--port", type=int, default=0, help="port of localaws (default: a free one)")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second of live traffic")
     parser.add_argument("--time-scale", type=float, default=20.0, help="AWS seconds that pass in a real one")
-    parser.add_argument(
-        "--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes"
-    )
+    parser.add_argument("--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes")
     return parser.parse_args(arguments)
 
 

@@ -48,9 +48,7 @@ class Evidence:
         """The monitor's input: this release, from the demo's beginning to now."""
         start, end = self.began - timedelta(minutes=1), datetime.now(UTC) + timedelta(minutes=1)
         stamp = "%Y-%m-%dT%H:%M:%SZ"
-        return json.dumps(
-            {"releaseId": release_id, "start": start.strftime(stamp), "end": end.strftime(stamp)}
-        )
+        return json.dumps({"releaseId": release_id, "start": start.strftime(stamp), "end": end.strftime(stamp)})
 
     def watch_shift(self, account: Account, traffic: Traffic, since: float) -> None:
         """Tell the measured share of answers by release, every two seconds while traffic shifts."""
@@ -111,15 +109,11 @@ def _releases(evidence: Evidence) -> list[tuple[str, bool]]:
     s3, artifacts = stack.aws.client("s3"), stack.outputs["ArtifactBucketName"]
     for number, execution in enumerate((evidence.first, evidence.second), start=1):
         release = evidence.id_of(_present(execution))
-        body = s3.get_object(Bucket=artifacts, Key=f"releases/{release}/evaluation/evaluation.json")[
-            "Body"
-        ].read()
+        body = s3.get_object(Bucket=artifacts, Key=f"releases/{release}/evaluation/evaluation.json")["Body"].read()
         metrics = json.loads(body)["metrics"]
         champion = metrics.get("champion")
         versus = f", champion {_short(champion)}" if champion else ", no champion"
-        found.append(
-            (f"Release {number} is {release}: candidate {_short(metrics['candidate'])}{versus}", True)
-        )
+        found.append((f"Release {number} is {release}: candidate {_short(metrics['candidate'])}{versus}", True))
         if number == 2:
             better = champion is not None and metrics["candidate"]["rmse"] < champion["rmse"]
             found.append(("On the same held-back trips of 2019, release 2 has the smaller error", better))
@@ -150,9 +144,7 @@ def _serving(evidence: Evidence) -> list[tuple[str, bool]]:
     variables = version["Environment"]["Variables"]
     second = evidence.id_of(_present(evidence.second))
     endpoint = sagemaker.describe_endpoint(EndpointName=variables["ENDPOINT_NAME"])
-    target = stack.aws.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker"
-    )
+    target = stack.aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
     watched = [t["ResourceId"] for t in target["ScalableTargets"]]
     schedules = stack.aws.client("scheduler").list_schedules(GroupName=f"{stack.name}-monitor")["Schedules"]
     return [
@@ -257,9 +249,7 @@ def _people(evidence: Evidence) -> list[tuple[str, bool]]:
 
 
 def _short(metrics: dict[str, float]) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}" for name, value in metrics.items() if name in ("rmse", "mae", "r2")
-    )
+    return ", ".join(f"{name} {value:.3g}" for name, value in metrics.items() if name in ("rmse", "mae", "r2"))
 
 
 def _present(execution: Execution | None) -> Execution:

@@ -48,16 +48,12 @@ class LocalAws:
             "--jobs-python", str(ROOT / ".venvs/jobs/bin/python"),
         ]  # fmt: skip
         log = (home / "localaws.out").open("wb")
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + patience
         while not ready.is_file() or not ready.read_text().strip():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                raise DemoError(
-                    f"localaws did not start; see {home}/localaws.out:\n{_tail(home / 'localaws.out')}"
-                )
+                raise DemoError(f"localaws did not start; see {home}/localaws.out:\n{_tail(home / 'localaws.out')}")
             time.sleep(0.05)
         return cls(process, ready.read_text().split()[0], home)
 
@@ -145,9 +141,7 @@ class Stack:
         stack = self.aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
 
-    def drop(
-        self, name: str, files: dict[str, bytes], manifest: dict[str, Any] | bytes | None = None
-    ) -> None:
+    def drop(self, name: str, files: dict[str, bytes], manifest: dict[str, Any] | bytes | None = None) -> None:
         """Put a data set and then its manifest into the drop bucket, as a data scientist would."""
         s3 = self.aws.client("s3")
         bucket = self.outputs["DropBucketName"]

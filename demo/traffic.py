@@ -109,9 +109,7 @@ class SignedClient:
             try:
                 if self._connection is None:
                     factory = (
-                        http.client.HTTPSConnection
-                        if self._parts.scheme == "https"
-                        else http.client.HTTPConnection
+                        http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
                     )
                     self._connection = factory(self._parts.netloc, timeout=35)
                 self._connection.request("POST", "/predict", body, dict(request.headers.items()))

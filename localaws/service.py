@@ -45,6 +45,10 @@ class Service:
     def stop(self) -> None:
         """Called once, after the front door has closed: end every thread and process."""
 
+    def resource_of(self, operation: str, params: dict[str, Any]) -> str | None:  # noqa: ARG002
+        """The ARN that IAM weighs for a call, where the input alone doesn't tell; else None."""
+        return None
+
     def arn(self, resource: str, service: str | None = None) -> str:
         """The ARN of a resource of this account and region."""
         settings = self.world.settings

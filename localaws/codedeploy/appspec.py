@@ -32,9 +32,7 @@ class AppSpec:
 
     def to_revision(self) -> dict[str, Any]:
         """As a revision of a deployment."""
-        properties = dict(
-            zip(PROPERTIES, (self.function, self.alias, self.current, self.target), strict=True)
-        )
+        properties = dict(zip(PROPERTIES, (self.function, self.alias, self.current, self.target), strict=True))
         resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
         content = json.dumps({"version": 0.0, "Resources": [{self.function: resource}]})
         digest = hashlib.sha256(content.encode()).hexdigest()

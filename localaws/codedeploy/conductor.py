@@ -113,9 +113,7 @@ class Conductor:
             deployment.succeed(self._clock.now())
             self._changed(deployment)
 
-    def _halt(
-        self, deployment: Deployment, halt: Halt, roll_back: Callable[[Deployment], Deployment]
-    ) -> None:
+    def _halt(self, deployment: Deployment, halt: Halt, roll_back: Callable[[Deployment], Deployment]) -> None:
         wanted = halt.reason in deployment.rollback_on
         if halt.reason == ON_REQUEST and deployment.rollback_on_stop is not None:
             wanted = deployment.rollback_on_stop

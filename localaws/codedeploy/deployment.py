@@ -72,9 +72,7 @@ class Deployment:
     error: dict[str, str] | None = None
     rollback: dict[str, str] | None = None
     weight: float = 0.0
-    events: dict[str, LifecycleEvent] = field(
-        default_factory=lambda: {name: LifecycleEvent(name) for name in EVENTS}
-    )
+    events: dict[str, LifecycleEvent] = field(default_factory=lambda: {name: LifecycleEvent(name) for name in EVENTS})
     hook: Hook | None = None
     stop_requested: bool = False
     rollback_on_stop: bool | None = None

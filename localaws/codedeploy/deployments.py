@@ -5,7 +5,7 @@ from __future__ import annotations
 from localaws.codedeploy import appspec, traffic
 from localaws.codedeploy.applications import Params, refuse_others
 from localaws.codedeploy.deployment import Deployment
-from localaws.codedeploy.describing import describe, describe_target, target_id
+from localaws.codedeploy.describing import MEMBERS, describe, describe_target, target_id, without_content
 from localaws.codedeploy.groups import Group, check_alarms, check_rollback
 from localaws.codedeploy.running import RunningDeployments
 from localaws.errors import AwsError
@@ -32,22 +32,17 @@ class Deployments(RunningDeployments):
             raise AwsError("DeploymentGroupNameRequiredException", "The deployment group name is required.")
         group = self.find_group(params["applicationName"], params["deploymentGroupName"])
         spec, revision = appspec.from_revision(params.get("revision"))
-        config = self.find_config(
-            params.get("deploymentConfigName") or group.settings["deploymentConfigName"]
-        )
+        config = self.find_config(params.get("deploymentConfigName") or group.settings["deploymentConfigName"])
         check_alarms(params.get("overrideAlarmConfiguration"))
         check_rollback(params.get("autoRollbackConfiguration"))
         alarms = params.get("overrideAlarmConfiguration") or group.settings.get("alarmConfiguration", {})
-        rollback = params.get("autoRollbackConfiguration") or group.settings.get(
-            "autoRollbackConfiguration", {}
-        )
+        rollback = params.get("autoRollbackConfiguration") or group.settings.get("autoRollbackConfiguration", {})
         with self.changed:
             running = self.running(group)
             if running is not None:
                 raise AwsError(
                     "DeploymentLimitExceededException",
-                    f"The Deployment Group '{group.name}' already has an active Deployment "
-                    f"'{running.identifier}'",
+                    f"The Deployment Group '{group.name}' already has an active Deployment '{running.identifier}'",
                 )
             deployment = self.keep(
                 group,
@@ -70,6 +65,26 @@ class Deployments(RunningDeployments):
         self.begin(deployment, group)
         return {"deploymentId": deployment.identifier}
 
+    def get_application_revision(self, call: Call) -> Params:
+        application, asked = call.params["applicationName"], call.params["revision"]
+        self.find_application(application)
+        member = MEMBERS.get(asked.get("revisionType", ""), "")
+        digest = asked.get(member, {}).get("sha256")
+        with self.lock:
+            for deployment in reversed(self.deployments.values()):
+                kept = deployment.revision.get(member, {})
+                if deployment.application == application and digest and kept.get("sha256") == digest:
+                    info = {"registerTime": deployment.created, "firstUsedTime": deployment.created}
+                    return {"applicationName": application, "revision": deployment.revision, "revisionInfo": info}
+        raise AwsError("RevisionDoesNotExistException", f"The application {application} has no such revision.")
+
+    def resource_of(self, operation: str, params: Params) -> str | None:
+        """The deployment group of the deployment that a call names."""
+        deployment = self.deployments.get(str(params.get("deploymentId")))
+        if deployment is None:
+            return super().resource_of(operation, params)
+        return self.arn(f"deploymentgroup:{deployment.application}/{deployment.group}")
+
     def get_deployment_group(self, call: Call) -> Params:
         answer = super().get_deployment_group(call)
         group = self.find_group(call.params["applicationName"], call.params["deploymentGroupName"])
@@ -83,9 +98,7 @@ class Deployments(RunningDeployments):
     def batch_get_deployments(self, call: Call) -> Params:
         identifiers = call.params["deploymentIds"]
         if len(identifiers) > MOST_AT_ONCE:
-            raise AwsError(
-                "BatchLimitExceededException", f"At most {MOST_AT_ONCE} deployments may be asked for."
-            )
+            raise AwsError("BatchLimitExceededException", f"At most {MOST_AT_ONCE} deployments may be asked for.")
         with self.lock:
             found = [self.deployments[i] for i in identifiers if i in self.deployments]
             return {"deploymentsInfo": [describe(deployment) for deployment in found]}
@@ -153,9 +166,7 @@ class Deployments(RunningDeployments):
                     "The lifecycleEventHookExecutionId is not that of a hook of this deployment.",
                 )
             if hook.verdict is not None or not deployment.active:
-                raise AwsError(
-                    "LifecycleEventAlreadyCompletedException", f"{hook.event} is already completed."
-                )
+                raise AwsError("LifecycleEventAlreadyCompletedException", f"{hook.event} is already completed.")
             hook.verdict = verdict
             deployment.wake.set()
         return {"lifecycleEventHookExecutionId": hook.execution}
@@ -173,13 +184,13 @@ class Deployments(RunningDeployments):
                     if d.completed is not None:
                         found[member]["endTime"] = d.completed
             if group.last_successful is not None:
-                found["targetRevision"] = self.deployments[group.last_successful].revision
+                found["targetRevision"] = without_content(self.deployments[group.last_successful].revision)
             return found
 
     def _previous(self, group: Group) -> Params:
         if group.last_successful is None:
             return {}
-        return {"previousRevision": self.deployments[group.last_successful].revision}
+        return {"previousRevision": without_content(self.deployments[group.last_successful].revision)}
 
     def _target(self, identifier: str, target: str) -> Params:
         deployment = self.find_deployment(identifier)

@@ -7,6 +7,8 @@ from typing import Any
 from localaws.codedeploy.deployment import Deployment
 from localaws.codedeploy.groups import STYLE
 
+MEMBERS = {"AppSpecContent": "appSpecContent", "String": "string"}
+"""Where a revision of each type keeps its content."""
 TARGET_STATUS = {"Created": "Pending", "Stopped": "Failed"}
 
 
@@ -17,7 +19,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "deploymentGroupName": deployment.group,
         "deploymentConfigName": deployment.config,
         "deploymentId": deployment.identifier,
-        "revision": deployment.revision,
+        "revision": without_content(deployment.revision),
         "status": deployment.status,
         "createTime": deployment.created,
         "deploymentOverview": _overview(deployment),
@@ -38,6 +40,15 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "rollbackInfo": deployment.rollback,
     }
     return {**found, **{name: value for name, value in optional.items() if value is not None}}
+
+
+def without_content(revision: dict[str, Any]) -> dict[str, Any]:
+    """A revision by its digest: CodeDeploy shows an AppSpec's content only by GetApplicationRevision.
+
+    https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetDeployment.html
+    """
+    member = MEMBERS[revision["revisionType"]]
+    return {"revisionType": revision["revisionType"], member: {"sha256": revision[member]["sha256"]}}
 
 
 def target_id(deployment: Deployment) -> str:

@@ -125,9 +125,7 @@ class Groups(Applications):
         name = call.params["deploymentConfigName"]
         with self.lock:
             if name in {group.settings["deploymentConfigName"] for group in self.groups.values()}:
-                raise AwsError(
-                    "DeploymentConfigInUseException", f"Deployment configuration is in use: {name}"
-                )
+                raise AwsError("DeploymentConfigInUseException", f"Deployment configuration is in use: {name}")
             super().delete_deployment_config(call)
 
     def group_arn(self, group: Group) -> str:
@@ -139,9 +137,7 @@ class Groups(Applications):
         self.find_application(application)
         with self.lock:
             if (application, name) not in self.groups:
-                raise AwsError(
-                    "DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}"
-                )
+                raise AwsError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
             return self.groups[application, name]
 
     def _forget(self, application: str, name: str) -> None:

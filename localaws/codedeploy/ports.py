@@ -69,9 +69,7 @@ class CloudWatchAlarms:
     def active(self, names: tuple[str, ...]) -> list[str]:
         """Those of the alarms that are in ALARM. One that doesn't exist has no state to be had."""
         try:
-            found = self._client.describe_alarms(
-                AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-            )
+            found = self._client.describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
         except ClientError as error:
             code = CODES.get(error.response["Error"]["Code"], "INTERNAL_ERROR")
             raise PortError(code, str(error)) from error

@@ -42,9 +42,7 @@ class RunningDeployments(Groups):
         """The deployment of that id. Raises `DeploymentDoesNotExistException`."""
         with self.lock:
             if identifier not in self.deployments:
-                raise AwsError(
-                    "DeploymentDoesNotExistException", f"The deployment {identifier} could not be found"
-                )
+                raise AwsError("DeploymentDoesNotExistException", f"The deployment {identifier} could not be found")
             return self.deployments[identifier]
 
     def begin(self, deployment: Deployment, group: Group) -> None:
@@ -64,11 +62,7 @@ class RunningDeployments(Groups):
         super().stop()
 
     def running(self, group: Group) -> Deployment | None:
-        mine = (
-            d
-            for d in self.deployments.values()
-            if (d.application, d.group) == (group.application, group.name)
-        )
+        mine = (d for d in self.deployments.values() if (d.application, d.group) == (group.application, group.name))
         return next((d for d in mine if d.active), None)
 
     def _over(self, deployment: Deployment) -> bool:

@@ -51,7 +51,7 @@ class FrontDoor:
         return int(self._server.bind_addr[1])
 
     def intercept(self, interceptor: Interceptor) -> None:
-        """See every authenticated call before it is served; what it returns (a reply, an error, an output) is the answer.
+        """See every authenticated call before it is served; a reply, error or output that it returns is the answer.
 
         This is how faults are injected and how an operation of a delegated service is taken over.
         """
@@ -118,7 +118,12 @@ class FrontDoor:
             call = Call(name, str(routed.model.name), params, principal, dict(signed.headers))
             settings = self.world.settings
             for action, resource in permissions.needed(
-                name, call.operation, params, settings.account, settings.region
+                name,
+                call.operation,
+                params,
+                settings.account,
+                settings.region,
+                owned.resource_of(call.operation, params) if owned else None,
             ):
                 self.world.ledger.record(principal.arn, action, resource)
             protocol.check(routed, params)

@@ -50,6 +50,7 @@ RESOURCES: dict[str, list[tuple[str, str]]] = {
         ("EndpointName", "endpoint/{}"),
         ("EndpointConfigName", "endpoint-config/{}"),
         ("ModelName", "model/{}"),
+        ("ModelPackageArn", "{}"),
         ("ModelPackageName", "model-package/{}"),
         ("ModelPackageGroupName", "model-package-group/{}"),
         ("ResourceArn", "{}"),
@@ -66,6 +67,7 @@ RESOURCES: dict[str, list[tuple[str, str]]] = {
         ("deploymentConfigName", "deploymentconfig:{}"),
         ("applicationName", "application:{}"),
     ],
+    "application-autoscaling": [("ResourceId", "scalable-target/*")],
     "sns": [("TopicArn", "{}"), ("TargetArn", "{}"), ("Name", "{}"), ("ResourceArn", "{}")],
     "dynamodb": [("TableName", "table/{}"), ("ResourceArn", "{}")],
     "events": [("Rule", "rule/{}"), ("EventBusName", "event-bus/{}"), ("Name", "rule/{}")],
@@ -85,16 +87,19 @@ ROLE_MEMBERS = ("RoleArn", "roleArn", "Role", "ExecutionRoleArn", "serviceRoleAr
 
 
 def needed(
-    service: str, operation: str, params: Params, account: str, region: str
+    service: str, operation: str, params: Params, account: str, region: str, resource: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Each (action, resource) that IAM would check for one call."""
+    """Each (action, resource) that IAM would check for one call.
+
+    `resource` is what the service itself says it is about, where the input alone doesn't tell.
+    """
     prefix = PREFIXES.get(service, service)
     special = SPECIAL.get((service, operation))
     if special is not None:
         yield from special(params, account, region)
     else:
         action = ACTIONS.get((service, operation), operation)
-        yield f"{prefix}:{action}", _resource(service, prefix, params, account, region)
+        yield f"{prefix}:{action}", resource or _resource(service, prefix, params, account, region)
     if operation.startswith(("Create", "Update", "Register", "Put")):
         for role in _passed_roles(params):
             yield "iam:PassRole", role
@@ -177,8 +182,19 @@ def _query(params: Params, account: str, region: str) -> Iterator[tuple[str, str
     yield "dynamodb:Query", f"{table}/index/{index}" if index else table
 
 
-def _send_task(params: Params, _account: str, _region: str, action: str = "") -> Iterator[tuple[str, str]]:
-    yield f"states:{action}", "*"
+def _create_endpoint(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    where = f"arn:aws:sagemaker:{region}:{account}"
+    yield "sagemaker:CreateEndpoint", f"{where}:endpoint/{params['EndpointName']}"
+    yield "sagemaker:CreateEndpoint", f"{where}:endpoint-config/{params['EndpointConfigName']}"
+
+
+def _anywhere(action: str) -> Callable[[Params, str, str], Iterator[tuple[str, str]]]:
+    """For actions that know no resource, though their input names one."""
+
+    def needed_anywhere(_params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
+        yield action, "*"
+
+    return needed_anywhere
 
 
 def _no_permission(_params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:
@@ -193,5 +209,12 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, 
     ("s3", "DeleteObjects"): _delete_objects,
     ("dynamodb", "TransactWriteItems"): _transact_write,
     ("dynamodb", "Query"): _query,
+    ("sagemaker", "CreateEndpoint"): _create_endpoint,
+    ("application-autoscaling", "DescribeScalableTargets"): _anywhere(
+        "application-autoscaling:DescribeScalableTargets"
+    ),
+    ("application-autoscaling", "DescribeScalingPolicies"): _anywhere(
+        "application-autoscaling:DescribeScalingPolicies"
+    ),
     ("sts", "GetCallerIdentity"): _no_permission,
 }

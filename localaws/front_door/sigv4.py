@@ -62,9 +62,7 @@ def verify(request: Signed, store: CredentialStore, now: datetime) -> Credential
         raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     credentials = store.find(scope.access_key)
     if credentials is None:
-        raise AwsError(
-            "UnrecognizedClientException", f"The access key {scope.access_key!r} is not known here.", 403
-        )
+        raise AwsError("UnrecognizedClientException", f"The access key {scope.access_key!r} is not known here.", 403)
     if credentials.expires is not None and credentials.expires < now:
         raise AwsError("ExpiredTokenException", "The security token included in the request is expired", 403)
     if "authorization" in request.headers:
