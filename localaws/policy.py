@@ -65,7 +65,6 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringLike": like,
     "ArnEquals": like,
     "ArnLike": like,
-    "Bool": lambda held, wanted: held == wanted.lower(),
 }
 
 

@@ -40,10 +40,11 @@ class Delivery:
 
 
 class Deliveries:
-    """A bounded pool of workers. `record` holds what has ended, delivered or failed."""
+    """A bounded pool of workers. `record` holds what has ended, delivered or failed; `ended` is told of each."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, ended: Callable[[Delivery], None] | None = None) -> None:
         self._world = world
+        self._ended = ended
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix=name)
         self._retries = Timetable(f"{name}-retries")
         self._stopped = False
@@ -90,9 +91,14 @@ class Deliveries:
                 self._retries.after(self._world.clock.real(pause), lambda: self.send(again, retry, action))
                 return
             log.warning("%s → %s failed for good: %s", delivery.origin, delivery.target, error)
-            self.record.add(replace(tried, status="failed", error=str(error)))
+            self._end(replace(tried, status="failed", error=str(error)))
         except Exception as error:
-            self.record.add(replace(tried, status="failed", error=repr(error)))
+            self._end(replace(tried, status="failed", error=repr(error)))
             raise
         else:
-            self.record.add(replace(tried, status="delivered", error=""))
+            self._end(replace(tried, status="delivered", error=""))
+
+    def _end(self, delivery: Delivery) -> None:
+        if self._ended is not None:
+            self._ended(delivery)
+        self.record.add(delivery)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from localaws.cloudwatch.metrics import Datapoint
 from localaws.errors import AwsError
 from localaws.eventbridge.delivery import Deliveries, Delivery
 from localaws.eventbridge.inputs import input_for
@@ -28,7 +29,7 @@ class EventBridge(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.rules = Rules(world)
-        self.deliveries = Deliveries(world, "eventbridge")
+        self.deliveries = Deliveries(world, "eventbridge", self._measure_end)
 
     def start(self) -> None:
         self.rules.register()
@@ -45,6 +46,7 @@ class EventBridge(Service):
 
     def _fan_out(self, event: Mapping[str, Any], bus: str) -> None:
         for rule in self.rules.wanting(event, bus):
+            self._measure(rule.arn, "MatchedEvents", "TriggeredRules")
             for target in rule.targets:
                 self._send(event, rule, target)
 
@@ -56,6 +58,19 @@ class EventBridge(Service):
         retry = target.get("RetryPolicy", {})
         name = f"{event['id']}_{uuid.uuid4()}"  # chosen once, so that a retry starts nothing twice
         self.deliveries.send(delivery, retry, lambda: deliver(self.world, target, text, rule.arn, name))
+
+    def _measure_end(self, delivery: Delivery) -> None:
+        self._measure(delivery.origin, "Invocations" if delivery.status == "delivered" else "FailedInvocations")
+
+    def _measure(self, rule_arn: str, *names: str) -> None:
+        """Publish EventBridge's own metrics of a rule."""
+        cloudwatch: Any = self.world.services.get("cloudwatch")
+        if cloudwatch is None:
+            return
+        _, *bus, rule = rule_arn.rsplit(":", 1)[-1].split("/")
+        dimensions = (("RuleName", rule), *(("EventBusName", name) for name in bus))
+        now = self.world.clock.now()
+        cloudwatch.ingest("AWS/Events", [Datapoint(name, 1.0, now, dimensions, "Count") for name in names])
 
     def _put_events(self, call: Call) -> dict[str, Any] | None:
         if (call.service, call.operation) != ("events", "PutEvents"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.cloudwatch.service import CloudWatch
 from localaws.errors import AwsError
 from localaws.eventbridge.service import EventBridge
 from localaws.mail.service import Mail
@@ -23,7 +24,7 @@ SOON = 20
 
 @pytest.fixture
 def world(world_of: Callable[..., World], make_role: Callable[..., str]) -> World:
-    world = world_of(StepFunctionsStub, LambdaStub, EventBridge, Mail)
+    world = world_of(StepFunctionsStub, LambdaStub, EventBridge, CloudWatch, Mail)
     assert make_role(world, "events", "events.amazonaws.com") == ROLE
     return world
 
@@ -129,6 +130,11 @@ def test_what_may_pass_is_tried_again_and_what_may_not_is_given_up(world: World)
     failed = record.wait_for(lambda d: d.status == "failed", SOON)
     assert (failed.attempts, failed.target) == (1, MACHINE)
     assert "gone" in failed.error
+    measured = world.client("cloudwatch").list_metrics(Namespace="AWS/Events")["Metrics"]
+    assert {each["MetricName"] for each in measured} == {
+        "FailedInvocations", "Invocations", "MatchedEvents", "TriggeredRules",
+    }  # fmt: skip
+    assert measured[0]["Dimensions"] == [{"Name": "RuleName", "Value": "rule"}]
 
 
 def test_a_retry_policy_bounds_the_attempts(world: World) -> None:

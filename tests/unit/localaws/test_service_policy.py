@@ -16,7 +16,7 @@ SERVICE = "cloudwatch.amazonaws.com"
 
 def allowed(*statements: dict[str, Any]) -> bool:
     policy = {"Statement": [{"Effect": "Allow", "Resource": TOPIC, **statement} for statement in statements]}
-    context = {"aws:sourcearn": ALARM, "aws:sourceaccount": "123456789012"}
+    context = {"aws:sourcearn": ALARM, "aws:sourceaccount": "123456789012", "aws:securetransport": "true"}
     return allows_service(policy, SERVICE, "sns:Publish", TOPIC, context)
 
 
@@ -53,6 +53,13 @@ def test_conditions(condition: dict[str, Any], wanted: bool) -> None:
 def test_a_denial_outweighs() -> None:
     statement = {"Principal": {"Service": SERVICE}, "Action": "sns:Publish"}
     assert not allowed(statement, {**statement, "Effect": "Deny"})
+
+
+def test_a_denial_of_what_is_not_encrypted_does_not_touch_what_is() -> None:
+    statement = {"Principal": {"Service": SERVICE}, "Action": "sns:Publish"}
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    assert allowed(statement, {**statement, "Principal": "*", "Effect": "Deny", "Condition": condition})
+    assert not allowed({**statement, "Condition": condition})
 
 
 def test_what_is_not_understood_is_not_taken_for_a_yes() -> None:
