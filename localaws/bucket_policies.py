@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from localaws.actor import client_as
+from localaws.actor import MARK, client_as
 from localaws.errors import AwsError, NotModelledError
 from localaws.front_door import permissions
 from localaws.policy import like
@@ -35,6 +35,7 @@ KEYS = {
     *HEADERS,
 }
 POSITIVE = {"Bool", "StringEquals", "StringLike", "ArnEquals", "ArnLike"}
+ITSELF = f"{MARK}s3.amazonaws.com/"
 NEGATIVE = {"StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike"}
 
 
@@ -62,9 +63,7 @@ class BucketPolicies(Service):
         if call.operation == "GetBucketPolicy":
             self._must_exist(bucket)
             if bucket not in self._policies:
-                raise AwsError(
-                    "NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket
-                )
+                raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, BucketName=bucket)
             return {"Policy": self._policies[bucket]}
         if call.operation == "DeleteBucketPolicy":
             self._must_exist(bucket)
@@ -98,12 +97,10 @@ class BucketPolicies(Service):
 
     def _enforce(self, call: Call, bucket: str) -> None:
         policy = self._policies.get(bucket)
-        if policy is None or call.operation.endswith("BucketPolicy"):
+        if policy is None or call.operation.endswith("BucketPolicy") or ITSELF in call.principal.arn:
             return  # the account's owner can always mend a policy
         settings = self.world.settings
-        needed = list(
-            permissions.needed("s3", call.operation, call.params, settings.account, settings.region)
-        )
+        needed = list(permissions.needed("s3", call.operation, call.params, settings.account, settings.region))
         context = {
             "aws:securetransport": "true",  # a loopback wire is as good
             "aws:principalarn": call.principal.arn,
@@ -140,9 +137,7 @@ def _check(statement: Statement) -> None:
                 raise NotModelledError(f"the condition key {key!r} in a bucket policy")
 
 
-def _denies(
-    statement: Statement, needed: list[tuple[str, str]], principal: str, context: Mapping[str, str]
-) -> bool:
+def _denies(statement: Statement, needed: list[tuple[str, str]], principal: str, context: Mapping[str, str]) -> bool:
     who = statement["Principal"]
     named = _listed(who if isinstance(who, str) else who.get("AWS", []))
     account = principal.split(":")[4]

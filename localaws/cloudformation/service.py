@@ -79,7 +79,6 @@ class CloudFormation(Service):
                     "InvalidChangeSetStatus",
                     f"ChangeSet [{change.id}] cannot be executed in its current status of [{change.status}]",
                 )
-            stack.change_sets = {}
             if call.params.get("DisableRollback"):
                 change.on_failure = "DO_NOTHING"
             begin = self._create if change.type == "CREATE" else self._update
@@ -242,17 +241,22 @@ class CloudFormation(Service):
         _only(call, _TEMPLATE | {"StackName"})
         stack = self._stack(call.params["StackName"]) if "StackName" in call.params else None
         text = stack.original if stack else templates.text_of(self.world, call.params)
-        return describe.template_summary(template.parse(text), templates.capabilities_of(self.world, text))
+        body = template.parse(text)
+        return describe.template_summary(body, templates.capabilities_of(body))
 
     def validate_template(self, call: Call) -> Answer:
         _only(call, _TEMPLATE)
         text = templates.text_of(self.world, call.params)
-        return describe.validation(template.parse(text), templates.capabilities_of(self.world, text))
+        body = template.parse(text)
+        if not template.transforms(body):
+            template.check(body)
+        return describe.validation(body, templates.capabilities_of(body))
 
     # operations
 
     def _create(self, stack: Stack, plan: Plan, capabilities: list[str], on_failure: str, role: str | None) -> None:
         stack.adopt(plan, capabilities, role)
+        stack.change_sets = {}
         stack.disable_rollback = on_failure == "DO_NOTHING"
         stack.set_status("CREATE_IN_PROGRESS", "User Initiated")
         operation = Operation(self.world, stack, self._stopping, role)
@@ -262,6 +266,7 @@ class CloudFormation(Service):
         if on_failure == "DO_NOTHING":
             raise NotModelledError("an update without rollback")
         self._updatable(stack.id)
+        stack.change_sets = {}
         stack.updated = self.world.clock.now()
         stack.set_status("UPDATE_IN_PROGRESS", "User Initiated")
         operation = Operation(self.world, stack, self._stopping, role)

@@ -34,6 +34,8 @@ RESOURCE_ATTRIBUTES = frozenset(
     {"Type", "Properties", "DependsOn", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"}
 )
 OUTPUT_ATTRIBUTES = frozenset({"Value", "Description", "Condition"})
+LIMITS = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+"""AWS's limits on the members of a section."""
 POLICIES = frozenset({"Delete", "Retain", "RetainExceptOnCreate"})
 SERVERLESS = "AWS::Serverless-2016-10-31"
 
@@ -89,6 +91,9 @@ def check(body: Body) -> None:
     unknown = sorted(set(body) - SECTIONS)
     if unknown:
         raise invalid(f"Template format error: localaws does not implement the template sections {unknown}")
+    for section, limit in LIMITS.items():
+        if len(body.get(section) or {}) > limit:
+            raise invalid(f"Template format error: Number of {section.lower()} is greater than {limit}")
     resources = body.get("Resources")
     if not isinstance(resources, dict) or not resources:
         raise invalid("Template format error: At least one Resources member must be defined.")

@@ -13,6 +13,7 @@ from localaws.cloudformation import parameters, plan, sam, template
 from localaws.cloudformation.errors import invalid
 from localaws.cloudformation.parameters import Parameter
 from localaws.cloudformation.plan import Plan
+from localaws.cloudformation.resources import TYPES
 from localaws.cloudformation.stacks import Stack
 from localaws.errors import AwsError
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 IAM_CAPABILITIES = {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
+ROLE_MAKERS = {"AWS::Serverless::Function", "AWS::Serverless::StateMachine"}
+MAXIMUM_BODY_BYTES = 51_200
+MAXIMUM_OBJECT_BYTES = 1024 * 1024
+"""AWS's limits on a template: in the call, and in S3."""
 
 
 def text_of(world: World, params: Mapping[str, Any], stack: Stack | None = None) -> str:
@@ -33,7 +38,12 @@ def text_of(world: World, params: Mapping[str, Any], stack: Stack | None = None)
         if stack is None or not stack.original:
             raise invalid("There is no previous template to use.")
         return stack.original
-    return str(params["TemplateBody"]) if given == ["TemplateBody"] else _fetch(world, params["TemplateURL"])
+    inside = given == ["TemplateBody"]
+    text = str(params["TemplateBody"]) if inside else _fetch(world, params["TemplateURL"])
+    limit = MAXIMUM_BODY_BYTES if inside else MAXIMUM_OBJECT_BYTES
+    if len(text.encode()) > limit:
+        raise invalid(f"1 validation error detected: '{given[0]}' must have length less than or equal to {limit}")
+    return text
 
 
 def make(
@@ -52,17 +62,20 @@ def make(
     return plan.build(text, _transformed(world, body, resolved, pseudo), resolved, pseudo, tags)
 
 
-def capabilities_of(world: World, text: str) -> list[str]:
-    """The capabilities that a template needs, as far as they show without values for its parameters."""
-    body = template.parse(text)
-    declared = body.get("Parameters") or {}
-    assumed = {
-        name: Parameter(name, str(entry.get("Type")), str(entry.get("Default", "0")), no_echo=False)
-        for name, entry in declared.items()
-    }
-    stack = Stack("template", "arn:aws:cloudformation:::stack/template/0")
-    pseudo = _pseudo(world, stack)
-    return plan.build(text, _transformed(world, body, assumed, pseudo), assumed, pseudo, {}).capabilities()
+def capabilities_of(body: template.Body) -> list[str]:
+    """The capabilities that a template needs, as far as it shows before conditions and transforms."""
+    found = set()
+    for resource in (body.get("Resources") or {}).values():
+        kind, properties = str(resource.get("Type")), resource.get("Properties") or {}
+        if kind.startswith("AWS::IAM::"):
+            handler = TYPES.get(kind)
+            named = handler is not None and handler.name_property in properties
+            found.add("CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM")
+        elif kind in ROLE_MAKERS and "Role" not in properties:
+            found.add("CAPABILITY_IAM")
+    if template.transforms(body):
+        found.add("CAPABILITY_AUTO_EXPAND")
+    return sorted(found)
 
 
 def acknowledge(found: Plan, acknowledged: list[str], *, direct: bool) -> None:

@@ -505,6 +505,9 @@ def test_a_template_from_s3(stacks: Stacks) -> None:
     url = f"{stacks.world.endpoint}/templates/x/my%20template.json"
     stacks.api.create_stack(StackName="shop", TemplateURL=url)
     assert stacks.stack()["StackStatus"] == "CREATE_COMPLETE"
+    wide = {**resources(A=topic()), "Description": "x" * 51_200}
+    with pytest.raises(ClientError, match="51200"):
+        stacks.api.create_stack(StackName="other", TemplateBody=json.dumps(wide))
     with pytest.raises(ClientError, match="S3 error"):
         stacks.api.create_stack(StackName="other", TemplateURL=f"{stacks.world.endpoint}/templates/none")
 

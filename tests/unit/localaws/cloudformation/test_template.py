@@ -72,6 +72,7 @@ def test_what_is_no_template(text: str) -> None:
         ),
         ({"Outputs": {"O": {"Value": 1, "Export": {"Name": "x"}}}}, "Export"),
         ({"Outputs": {"O": {}}}, "no Value"),
+        ({"Resources": {f"R{number}": TOPIC for number in range(501)}}, "greater than 500"),
     ],
 )
 def test_what_would_be_ignored_is_refused(change: dict[str, Any], words: str) -> None:
