@@ -87,7 +87,12 @@ class World:
                 aws_access_key_id=credentials.access_key,
                 aws_secret_access_key=credentials.secret_key,
                 aws_session_token=credentials.token or None,
-                config=Config(retries={"total_max_attempts": 1}, read_timeout=900, max_pool_connections=50),
+                config=Config(
+                    retries={"total_max_attempts": 1},
+                    read_timeout=900,
+                    max_pool_connections=50,
+                    signature_version="s3v4" if service == "s3" else None,  # for presigned URLs
+                ),
             )
             self._clients[key] = (credentials, client)
             return client
