@@ -31,9 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m localaws", description="AWS for one laptop, until Ctrl-C."
-    )
+    parser = argparse.ArgumentParser(prog="python -m localaws", description="AWS for one laptop, until Ctrl-C.")
     parser.add_argument("--port", type=int, default=4566, help="to listen on (default 4566; 0: a free one)")
     parser.add_argument(
         "--home", type=Path, default=Path(".localaws"), help="where everything is written (default .localaws)"
@@ -41,9 +39,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--time-scale", type=_scale, default=1.0, help="AWS seconds that pass in a real one (default 1)"
     )
-    parser.add_argument(
-        "--lambda-python", type=Path, default=VENVS / "lambda/bin/python", help="what runs functions"
-    )
+    parser.add_argument("--lambda-python", type=Path, default=VENVS / "lambda/bin/python", help="what runs functions")
     parser.add_argument("--jobs-python", type=Path, default=VENVS / "jobs/bin/python", help="what runs jobs")
     parser.add_argument("--ready-file", type=Path, help="gets the address once it answers")
     return parser.parse_args(arguments)

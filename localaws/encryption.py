@@ -60,11 +60,7 @@ class Encryption(Service):
     def _bucket_encrypted(self, call: Call, _reply: Reply) -> None:
         for rule in call.params["ServerSideEncryptionConfiguration"]["Rules"]:
             default = rule.get("ApplyServerSideEncryptionByDefault", {})
-            key = (
-                default.get("KMSMasterKeyID")
-                if default.get("SSEAlgorithm", "").startswith("aws:kms")
-                else None
-            )
+            key = default.get("KMSMasterKeyID") if default.get("SSEAlgorithm", "").startswith("aws:kms") else None
             self._set("s3", call.params["Bucket"], key)
 
     def _bucket_plain(self, call: Call, _reply: Reply) -> None:

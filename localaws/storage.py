@@ -59,9 +59,7 @@ class Storage(Service):
         try:
             self._s3().head_bucket(Bucket=bucket)
         except ClientError:
-            raise AwsError(
-                "NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket
-            ) from None
+            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket) from None
         if call.operation.startswith("Get"):
             return {"EventBridgeConfiguration": {}} if self._notifies(bucket) else {}
         wanted = call.params["NotificationConfiguration"]
@@ -83,9 +81,7 @@ class Storage(Service):
             return bucket in self._notifying
 
     def _after_put(self, call: Call, reply: Reply) -> None:
-        size = int(
-            call.headers.get("x-amz-decoded-content-length") or call.headers.get("content-length") or 0
-        )
+        size = int(call.headers.get("x-amz-decoded-content-length") or call.headers.get("content-length") or 0)
         self._created(call, reply, size, _header(reply, "etag"))
 
     def _after_copy(self, call: Call, reply: Reply) -> None:
@@ -136,7 +132,7 @@ class Storage(Service):
         with self._lock:
             self._notifying.discard(call.params["Bucket"])
 
-    def _emit(  # noqa: PLR0917 (the parts of one event)
+    def _emit(
         self,
         kind: str,
         call: Call,

@@ -43,7 +43,5 @@ class Watched(Generic[T]):
 
         with self._changed:
             if not self._changed.wait_for(look, timeout):
-                raise TimeoutError(
-                    f"nothing of the kind within {timeout} s; there are: {list(self._items)!r}"
-                )
+                raise TimeoutError(f"nothing of the kind within {timeout} s; there are: {list(self._items)!r}")
         return found[0]

@@ -36,9 +36,7 @@ class Actions:
             message = _message(self._world, alarm, str(before["stateValue"]))
             what = f"{before['stateValue']} → {alarm.state}"
             delivery = Delivery(self._world.clock.now(), alarm.arn, what, topic, message["Message"])
-            self.deliveries.send(
-                delivery, {"MaximumRetryAttempts": 3}, self._publication(alarm, topic, message)
-            )
+            self.deliveries.send(delivery, {"MaximumRetryAttempts": 3}, self._publication(alarm, topic, message))
 
     def _publication(self, alarm: Alarm, topic: str, message: dict[str, str]) -> Any:
         def publish() -> None:
@@ -49,9 +47,7 @@ class Actions:
                 summary = f"Failed to execute action {topic}. Received error: {error}"
                 alarm.remember(now, "Action", summary, {"error": str(error), "actionState": "Failed"})
                 raise translated(error) from error
-            alarm.remember(
-                now, "Action", f"Successfully executed action {topic}", {"actionState": "Succeeded"}
-            )
+            alarm.remember(now, "Action", f"Successfully executed action {topic}", {"actionState": "Succeeded"})
 
         return publish
 

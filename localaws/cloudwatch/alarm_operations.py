@@ -69,9 +69,7 @@ class AlarmOperations(Tags):
                 tags = {each["Key"]: each["Value"] for each in call.params.get("Tags") or []}
                 self._tags[alarm.arn] = tags
             verb = "created" if held is None else "updated"
-            alarm.remember(
-                alarm.updated, "ConfigurationUpdate", f'Alarm "{alarm.name}" {verb}', alarm.settings
-            )
+            alarm.remember(alarm.updated, "ConfigurationUpdate", f'Alarm "{alarm.name}" {verb}', alarm.settings)
             return alarm
 
     def describe_alarms(self, call: Call) -> dict[str, Any]:
@@ -81,9 +79,7 @@ class AlarmOperations(Tags):
                 raise NotModelledError(f"{name} of DescribeAlarms")
         kinds = params.get("AlarmTypes") or ["MetricAlarm"]
         with self._evaluation.lock:
-            found = [
-                alarm for alarm in self.alarms.values() if alarm.kind in kinds and _wanted(alarm, params)
-            ]
+            found = [alarm for alarm in self.alarms.values() if alarm.kind in kinds and _wanted(alarm, params)]
             found.sort(key=lambda alarm: alarm.name)
             start, size = int(params.get("NextToken") or 0), params.get("MaxRecords") or PAGE
             page = found[start : start + size]
@@ -118,9 +114,7 @@ class AlarmOperations(Tags):
                 self._alarm(name)
                 parents = [a.name for a in self.alarms.values() if name in a.children and a.name not in names]
                 if parents:
-                    reason = (
-                        f"Cannot delete {name} as there are composite alarm(s) depending on it: {parents}"
-                    )
+                    reason = f"Cannot delete {name} as there are composite alarm(s) depending on it: {parents}"
                     raise AwsError("ValidationError", reason)
             for name in names:
                 self._tags.pop(self.alarms.pop(name).arn, None)
@@ -178,9 +172,7 @@ def _wanted(alarm: Alarm, params: dict[str, Any]) -> bool:
         ("StateValue", lambda state: alarm.state == state),
         (
             "ActionPrefix",
-            lambda prefix: any(
-                a.startswith(prefix) for kind in ACTIONS.values() for a in alarm.settings[kind]
-            ),
+            lambda prefix: any(a.startswith(prefix) for kind in ACTIONS.values() for a in alarm.settings[kind]),
         ),
     )
     return all(check(params[name]) for name, check in checks if params.get(name))

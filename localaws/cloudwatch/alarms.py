@@ -83,9 +83,7 @@ class Alarm:
         if self.settings.get("Metrics"):
             return list(self.settings["Metrics"])
         settings = self.settings
-        metric = {
-            name: settings[name] for name in ("Namespace", "MetricName", "Dimensions") if name in settings
-        }
+        metric = {name: settings[name] for name in ("Namespace", "MetricName", "Dimensions") if name in settings}
         stat = settings.get("Statistic") or settings.get("ExtendedStatistic")
         wanted = {"Metric": metric, "Period": settings["Period"], "Stat": stat}
         if settings.get("Unit"):
@@ -138,9 +136,7 @@ def metric_alarm(arn: str, params: Mapping[str, Any], now: datetime) -> Alarm:
     if alarm.needed > periods:
         raise _invalid("DatapointsToAlarm must be less than or equal to EvaluationPeriods")
     if periods * alarm.period > (86_400 if alarm.period < 3600 else 604_800):
-        raise _invalid(
-            "Metrics cannot be checked across more than a day (a week, with periods of an hour or more)"
-        )
+        raise _invalid("Metrics cannot be checked across more than a day (a week, with periods of an hour or more)")
     return alarm
 
 

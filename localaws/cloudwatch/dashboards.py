@@ -25,9 +25,7 @@ class DashboardOperations(Tags):
         try:
             json.loads(call.params["DashboardBody"])
         except ValueError as error:
-            raise AwsError(
-                "InvalidParameterInput", f"The field DashboardBody must be valid JSON: {error}"
-            ) from None
+            raise AwsError("InvalidParameterInput", f"The field DashboardBody must be valid JSON: {error}") from None
         self._dashboards[call.params["DashboardName"]] = (
             call.params["DashboardBody"],
             self.world.clock.now(),

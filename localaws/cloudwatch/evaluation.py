@@ -149,8 +149,7 @@ class Evaluation:
             "threshold": limit,
             "recentDatapoints": [value for _, value in recent],
             "evaluatedDatapoints": [
-                {"timestamp": datetime.fromtimestamp(n * period, UTC).isoformat(), "value": v}
-                for n, v in recent
+                {"timestamp": datetime.fromtimestamp(n * period, UTC).isoformat(), "value": v} for n, v in recent
             ],
         }
         self.set_state(alarm, state, reason, data)
@@ -165,7 +164,5 @@ def _reason(
     what = f"of the last {len(recent)} datapoint(s) [{values}], " if recent else ""
     verb = "at least" if state == alarm_state.ALARM else "less than"
     absent = settings["EvaluationPeriods"] - len(recent)
-    treated = (
-        f"; {absent} missing datapoint(s), treated as {settings['TreatMissingData']}" if absent > 0 else ""
-    )
+    treated = f"; {absent} missing datapoint(s), treated as {settings['TreatMissingData']}" if absent > 0 else ""
     return f"Threshold Crossed: {what}{verb} {needed} were {compared}{treated}."

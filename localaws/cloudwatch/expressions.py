@@ -77,10 +77,7 @@ def names_in(text: str) -> set[str]:
     return {
         value
         for (kind, value), (_, following) in zip(tokens, [*tokens[1:], ("end", "")], strict=True)
-        if kind == "name"
-        and following != "("
-        and value.upper() not in WORDS
-        and value not in ("REPEAT", "LINEAR")
+        if kind == "name" and following != "(" and value.upper() not in WORDS and value not in ("REPEAT", "LINEAR")
     }
 
 
@@ -140,9 +137,7 @@ class _Parser:
             return self._call(value)
         if kind == "name" and value in self._scope.values:
             return self._scope.values[value]
-        raise self._invalid(
-            f"{value!r} is not the id of a query" if kind == "name" else f"unexpected {value!r}"
-        )
+        raise self._invalid(f"{value!r} is not the id of a query" if kind == "name" else f"unexpected {value!r}")
 
     def _arguments(self, closing: str) -> list[Any]:
         found: list[Any] = []
@@ -184,9 +179,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while text[at:].strip():
         match = TOKEN.match(text, at)
         if match is None:
-            raise AwsError(
-                "ValidationError", f"Error in expression {text!r}: unexpected {text[at:].strip()[0]!r}"
-            )
+            raise AwsError("ValidationError", f"Error in expression {text!r}: unexpected {text[at:].strip()[0]!r}")
         kind = str(match.lastgroup)
         value = match.group(kind)
         found.append(("sign", WORDS[value.upper()]) if value.upper() in WORDS else (kind, value))

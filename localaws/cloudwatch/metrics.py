@@ -70,7 +70,7 @@ class Observation:
         )
 
     @classmethod
-    def of_statistics(  # noqa: PLR0917 (a statistic set has four members)
+    def of_statistics(
         cls, at: float, unit: str, count: float, total: float, minimum: float, maximum: float
     ) -> Observation:
         """From a statistic set."""

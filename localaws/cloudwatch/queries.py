@@ -29,9 +29,7 @@ def check_queries(queries: Sequence[Query]) -> None:
         if query.get("AccountId"):
             raise NotModelledError("AccountId of a metric data query")
         if ("MetricStat" in query) == ("Expression" in query):
-            raise AwsError(
-                "ValidationError", f"Query {query['Id']!r} must have a MetricStat or an Expression"
-            )
+            raise AwsError("ValidationError", f"Query {query['Id']!r} must have a MetricStat or an Expression")
         if "MetricStat" in query:
             check_statistic(query["MetricStat"]["Stat"])
             check_period(query["MetricStat"]["Period"])
@@ -64,22 +62,14 @@ def ordered(queries: Sequence[Query]) -> list[Query]:
     done: list[Query] = []
     while waiting:
         known = {query["Id"] for query in done}
-        needs = {
-            name: names_in(q["Expression"]) if "Expression" in q else set() for name, q in waiting.items()
-        }
+        needs = {name: names_in(q["Expression"]) if "Expression" in q else set() for name, q in waiting.items()}
         for name, used in needs.items():
             if used - known - waiting.keys():
                 unknown = min(used - known - waiting.keys())
-                raise AwsError(
-                    "ValidationError", f"{unknown!r} in {waiting[name]['Expression']!r} is no query's id"
-                )
-        ready = [
-            name for name, used in needs.items() if used <= known and (name in metrics or metrics <= known)
-        ]
+                raise AwsError("ValidationError", f"{unknown!r} in {waiting[name]['Expression']!r} is no query's id")
+        ready = [name for name, used in needs.items() if used <= known and (name in metrics or metrics <= known)]
         if not ready:
-            raise AwsError(
-                "ValidationError", f"The queries {sorted(waiting)} refer to each other in a circle"
-            )
+            raise AwsError("ValidationError", f"The queries {sorted(waiting)} refer to each other in a circle")
         done += [waiting.pop(name) for name in ready]
     return done
 

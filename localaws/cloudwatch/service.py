@@ -93,9 +93,7 @@ class CloudWatch(AlarmOperations, DashboardOperations):
         period = period_of(queries)
         start, end = epoch(call.params["StartTime"]), epoch(call.params["EndTime"])
         if start >= end:
-            raise AwsError(
-                "ValidationError", "The parameter StartTime must be less than the parameter EndTime."
-            )
+            raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
         numbers = range(math.floor(start / period), math.ceil(end / period))
         found = answer(self.store, queries, period, numbers)
         descending = call.params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
@@ -105,9 +103,7 @@ class CloudWatch(AlarmOperations, DashboardOperations):
                 continue
             value = found[query["Id"]]
             if isinstance(value, float):
-                raise AwsError(
-                    "ValidationError", f"Query {query['Id']!r} must give a time series, not a number"
-                )
+                raise AwsError("ValidationError", f"Query {query['Id']!r} must give a time series, not a number")
             for series in value if isinstance(value, list) else [value]:
                 points = sorted(series.items(), reverse=descending)
                 label = query.get("Label") or query.get("MetricStat", {}).get("Metric", {}).get("MetricName")
@@ -141,9 +137,7 @@ def _observation(datum: Mapping[str, Any], now: datetime) -> Observation:
         raise _invalid("The parameter Timestamp must be within the last two weeks and the next two hours.")
     given = [name for name in ("Value", "Values", "StatisticValues") if datum.get(name) is not None]
     if len(given) != 1:
-        raise AwsError(
-            "InvalidParameterCombination", "One of Value, Values and StatisticValues must be given."
-        )
+        raise AwsError("InvalidParameterCombination", "One of Value, Values and StatisticValues must be given.")
     unit = str(datum.get("Unit") or "None")
     if given == ["StatisticValues"]:
         told = datum["StatisticValues"]

@@ -65,7 +65,7 @@ def _value_at(ordered: list[tuple[float, float]], rank: float) -> float:
     return ordered[-1][0]
 
 
-def series(  # noqa: PLR0917 (what to read, and over which periods)
+def series(
     store: MetricStore, key: MetricKey, name: str, unit: str | None, period: float, numbers: range
 ) -> Series:
     """A statistic of a metric in each of the periods with those numbers; periods without data are absent."""

@@ -167,9 +167,7 @@ class Mail(Service):
         recipients = tuple(call.params.get("Destinations") or ())
         self._arrive_raw(call.params["RawMessage"]["Data"], call.params.get("Source", ""), recipients)
 
-    def _arrive(
-        self, sender: str, destination: dict[str, Any], subject: dict[str, Any], body: dict[str, Any]
-    ) -> None:
+    def _arrive(self, sender: str, destination: dict[str, Any], subject: dict[str, Any], body: dict[str, Any]) -> None:
         text, html = (body.get(kind, {}).get("Data", "") for kind in ("Text", "Html"))
         now = self.world.clock.now()
         self.inbox.add(Message(now, sender, _addresses(destination), subject["Data"], text, html))

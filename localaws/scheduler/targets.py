@@ -34,9 +34,7 @@ def check_target(world: World, target: Mapping[str, Any]) -> None:
     try:
         given = json.loads(target.get("Input", "{}"))
     except ValueError:
-        raise AwsError(
-            "ValidationException", f"Invalid Input: it must be well-formed JSON for {arn}."
-        ) from None
+        raise AwsError("ValidationException", f"Invalid Input: it must be well-formed JSON for {arn}.") from None
     if arn.startswith(UNIVERSAL) and not isinstance(given, dict):
         raise AwsError("ValidationException", f"Invalid Input: {arn} takes an object.")
     if not may_assume(world, target["RoleArn"], PRINCIPAL):

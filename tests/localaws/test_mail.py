@@ -26,9 +26,7 @@ def topic(world: World) -> str:
 
 
 def subscribe(world: World, topic: str) -> str:
-    return str(
-        world.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=ADDRESS)["SubscriptionArn"]
-    )
+    return str(world.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=ADDRESS)["SubscriptionArn"])
 
 
 def test_a_subscription_waits_for_its_person(world: World, topic: str) -> None:
@@ -55,14 +53,12 @@ def test_a_subscription_waits_for_its_person(world: World, topic: str) -> None:
 
 def test_the_state_of_a_subscription_can_be_asked(world: World, topic: str) -> None:
     sns = world.client("sns")
-    subscribed = sns.subscribe(
-        TopicArn=topic, Protocol="email", Endpoint=ADDRESS, ReturnSubscriptionArn=True
-    )["SubscriptionArn"]
+    subscribed = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=ADDRESS, ReturnSubscriptionArn=True)[
+        "SubscriptionArn"
+    ]
 
     def pending() -> str:
-        return str(
-            sns.get_subscription_attributes(SubscriptionArn=subscribed)["Attributes"]["PendingConfirmation"]
-        )
+        return str(sns.get_subscription_attributes(SubscriptionArn=subscribed)["Attributes"]["PendingConfirmation"])
 
     assert pending() == "true"
     assert world.service(Mail).confirm_all() == [ADDRESS]

@@ -109,9 +109,7 @@ def test_a_bucket_notifies_only_when_it_is_told_to(seen: Seen) -> None:
 
 
 def test_other_targets_and_absent_buckets_are_refused(seen: Seen) -> None:
-    queue: Any = {
-        "QueueConfigurations": [{"QueueArn": "arn:aws:sqs:us-east-1:1:q", "Events": ["s3:ObjectCreated:*"]}]
-    }
+    queue: Any = {"QueueConfigurations": [{"QueueArn": "arn:aws:sqs:us-east-1:1:q", "Events": ["s3:ObjectCreated:*"]}]}
     with pytest.raises(ClientError, match="QueueConfigurations of a bucket"):
         seen.s3.put_bucket_notification_configuration(Bucket="drops", NotificationConfiguration=queue)
     with pytest.raises(ClientError, match="NoSuchBucket"):

@@ -47,9 +47,7 @@ def test_with_all_data_there_only_the_count_decides(points: list[bool], data: st
 
 
 @given(st.lists(st.sampled_from([True, False, None]), min_size=3, max_size=7), st.integers(1, 3))
-def test_breaching_never_calms_and_not_breaching_never_alarms_more(
-    points: list[bool | None], needed: int
-) -> None:
+def test_breaching_never_calms_and_not_breaching_never_alarms_more(points: list[bool | None], needed: int) -> None:
     if next_state(points, needed, 3, "notBreaching") == "ALARM":
         assert next_state(points, needed, 3, "breaching") == "ALARM"
         assert next_state(points, needed, 3, "missing") == "ALARM"

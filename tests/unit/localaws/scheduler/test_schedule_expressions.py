@@ -113,9 +113,7 @@ def test_an_unknown_time_zone_is_refused() -> None:
     st.integers(0, 23),
     st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
 )
-def test_a_daily_cron_fires_within_a_day_and_never_before_it_is_asked(
-    minute: int, hour: int, at: datetime
-) -> None:
+def test_a_daily_cron_fires_within_a_day_and_never_before_it_is_asked(minute: int, hour: int, at: datetime) -> None:
     moment = at.replace(tzinfo=UTC)
     found = Cron.parse(f"{minute} {hour} * * ? *").after(moment, ZoneInfo("UTC"))
     assert found is not None
