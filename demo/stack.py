@@ -77,7 +77,7 @@ class LocalAws:
             "AWS_SECRET_ACCESS_KEY": PERSON,
             "AWS_DEFAULT_REGION": REGION,
             "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "1",
+            "SAM_CLI_POLL_DELAY": "0.3",
         }
 
     def client(self, service: str) -> Any:

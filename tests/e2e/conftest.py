@@ -117,7 +117,7 @@ class App:
             ConsistentRead=True,
         )
         holder: str | None = item.get("Item", {}).get("holder", {}).get("S")
-        return holder
+        return holder or None
 
     def alias(self) -> dict[str, Any]:
         """The live alias as Lambda has it."""

@@ -42,7 +42,7 @@ def test_bad_drops_are_refused_in_words_and_leave_nothing(app: App, trips: dict[
         "unknown-key": ({"a.csv": good}, {"files": ["a.csv"], "file": 1}, "DropRefused", ["file"]),
         "missing-column": ({"a.csv": without(good, "total_amount")}, None, "ReleaseFailed", ["total_amount"]),
         "nonsense": ({"a.csv": with_nonsense(good, 0.3)}, None, "ReleaseFailed", ["refused", "%"]),
-        "empty": ({"a.csv": b""}, None, "ReleaseFailed", ["a.csv", "empty"]),
+        "empty": ({"a.csv": b""}, None, "DropRefused", ["a.csv", "empty"]),
         "header-only": ({"a.csv": f"{HEADER}\n".encode()}, None, "ReleaseFailed", ["a.csv"]),
     }
     running = {name: app.drop(name, files, manifest) for name, (files, manifest, _, _) in cases.items()}
