@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from jobs.analysis.sketch import Numbers, Sketch
 from jobs.parsing import parse
 
-WHOLE = r"^\s*-?[0-9]+\s*$"
+WHOLE = r"^\s*[+-]?[0-9]+\s*$"
 DISTINCT_LIMIT = 1_000
 INTEGRAL, FRACTIONAL, STRING, UNKNOWN = "Integral", "Fractional", "String", "Unknown"
 

@@ -104,3 +104,9 @@ def test_parquet_types_are_understood() -> None:
     assert parse(pa.array(["a", None]).dictionary_encode(), "string").blank.tolist() == [False, True]
     assert parse(pa.array([7], pa.int8()), "string").values.tolist() == ["7"]
     assert parse(pa.array([None], pa.null()), "number").blank.tolist() == [True]
+
+
+@pytest.mark.parametrize("cell", ["+0", "+1.5", "-.5", "1.", "1e5", "007"])
+@pytest.mark.parametrize("neighbours", [[], [""], ["x"]])
+def test_a_number_is_one_on_the_fast_way_and_on_the_slow(cell: str, neighbours: list[str]) -> None:
+    assert parse(pa.array([cell, *neighbours]), "number").values[0] == float(cell)
