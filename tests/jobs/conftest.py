@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.analyses import Analysis, Run
 from tests.jobs.drops import ROOT, Prepare, Prepared
 
 collect_ignore_glob = [] if importlib.util.find_spec("xgboost") else ["test_*.py"]
@@ -49,3 +50,39 @@ def prepare(tmp_path: Path, code: Path) -> Prepare:
         return Prepared(folder, job.main(argv))
 
     return run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Analyze a CSV text or capture lines; with a baseline, compare."""
+    from jobs.analysis import job
+
+    runs = 0
+
+    def analyze(data: str | list[str], baseline: Analysis | None = None, **environment: str) -> Analysis:
+        nonlocal runs
+        runs += 1
+        folder = tmp_path / f"run-{runs}"
+        source = folder / "in" / "AllTraffic" / "2019" / "02" / "01" / "10"
+        source.mkdir(parents=True)
+        if isinstance(data, str):
+            (source / "data.csv").write_text(data)
+        else:
+            (source / "00-00-000-a.jsonl").write_text("".join(line + "\n" for line in data[::2]))
+            (source / "00-00-001-b.jsonl").write_text("".join(line + "\n" for line in data[1::2]))
+        settings = {
+            "dataset_format": '{"csv": {"header": true}}' if isinstance(data, str) else '{"sagemakerCaptureJson": {}}',
+            "dataset_source": str(folder / "in"),
+            "output_path": str(folder),
+            "message_path": str(folder / "message"),
+            **environment,
+        }
+        if baseline:
+            settings["baseline_statistics"] = str(baseline.folder / "statistics.json")
+            settings["baseline_constraints"] = str(baseline.folder / "constraints.json")
+        with monkeypatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            return Analysis(folder, job.main())
+
+    return analyze

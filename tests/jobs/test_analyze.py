@@ -1,108 +1,22 @@
-"""What analyze says of data: in Model Monitor's schema, of real trips, and of broken captures."""
+"""What analyze says of data: in Model Monitor's schema, of real trips, and of single bad rows."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobs.analysis.rows import moment
+from tests.jobs.analyses import SMALL, Run, capture, small_rows
 from tests.jobs.drops import ROOT
 
 SAMPLES = ROOT / "model" / "samples"
 NAMES = ["duration_minutes", "trip_distance", "passenger_count", "rate_code_id", "congestion_surcharge"]
-Run = Callable[..., "Analysis"]
-
-
-def capture(data: str, time: str = "2019-02-01T10:30:00Z", encoding: str = "CSV", **entry: Any) -> str:
-    """Return a line of data capture."""
-    if encoding == "BASE64":
-        data = base64.b64encode(data.encode()).decode()
-    given = {"observedContentType": "text/csv", "mode": "INPUT", "data": data, "encoding": encoding, **entry}
-    output = {"observedContentType": "text/csv", "mode": "OUTPUT", "data": "12.5\n", "encoding": "CSV"}
-    return json.dumps(
-        {
-            "captureData": {"endpointInput": given, "endpointOutput": output},
-            "eventMetadata": {"eventId": "5d1e", "inferenceTime": time},
-            "eventVersion": "0",
-        }
-    )
-
-
-class Analysis:
-    """What a run of analyze left behind."""
-
-    def __init__(self, folder: Path, code: int) -> None:
-        self.folder, self.code = folder, code
-
-    @property
-    def message(self) -> str:
-        return (self.folder / "message").read_text()
-
-    def file(self, name: str) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text())
-        return content
-
-    def feature(self, name: str) -> dict[str, Any]:
-        return next(entry for entry in self.file("statistics")["features"] if entry["name"] == name)
-
-    @property
-    def violations(self) -> list[tuple[str, str]]:
-        found = self.file("constraint_violations")["violations"]
-        return [(entry["feature_name"], entry["constraint_check_type"]) for entry in found]
-
-    @property
-    def descriptions(self) -> str:
-        return "\n".join(entry["description"] for entry in self.file("constraint_violations")["violations"])
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Analyze a CSV text or capture lines; with a baseline, compare."""
-    from jobs.analysis import job
-
-    runs = 0
-
-    def analyze(data: str | list[str], baseline: Analysis | None = None, **environment: str) -> Analysis:
-        nonlocal runs
-        runs += 1
-        folder = tmp_path / f"run-{runs}"
-        source = folder / "in" / "AllTraffic" / "2019" / "02" / "01" / "10"
-        source.mkdir(parents=True)
-        if isinstance(data, str):
-            (source / "data.csv").write_text(data)
-        else:
-            (source / "00-00-000-a.jsonl").write_text("".join(line + "\n" for line in data[::2]))
-            (source / "00-00-001-b.jsonl").write_text("".join(line + "\n" for line in data[1::2]))
-        settings = {
-            "dataset_format": '{"csv": {"header": true}}'
-            if isinstance(data, str)
-            else '{"sagemakerCaptureJson": {}}',
-            "dataset_source": str(folder / "in"),
-            "output_path": str(folder),
-            "message_path": str(folder / "message"),
-            **environment,
-        }
-        if baseline:
-            settings["baseline_statistics"] = str(baseline.folder / "statistics.json")
-            settings["baseline_constraints"] = str(baseline.folder / "constraints.json")
-        with monkeypatch.context() as patch:
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            return Analysis(folder, job.main())
-
-    return analyze
 
 
 @pytest.fixture(scope="session")
@@ -196,14 +110,6 @@ def test_other_trips_of_2018_are_no_drift(run: Run, trips_2018: pd.DataFrame, si
         assert done.file("report")["rows"] == size
 
 
-SMALL = "a,b,c\n" + "".join(f"{i}.5,{i % 3},{'xyz'[i % 3]}\n" for i in range(300))
-
-
-def small_rows(changes: dict[int, str]) -> list[str]:
-    rows = SMALL.splitlines()[1:]
-    return [capture(changes.get(i, row)) for i, row in enumerate(rows)]
-
-
 @pytest.mark.parametrize(
     ("row", "violation", "description"),
     [
@@ -267,116 +173,6 @@ def test_what_the_constraints_switch_off_is_not_checked(run: Run) -> None:
     assert "feature_baseline_drift_a" not in done.file("report")["metrics"]
 
 
-def test_no_rows_are_no_data_and_never_no_violations(run: Run) -> None:
-    baseline = run(SMALL)
-    window = {"start_time": "2019-03-01T00:00:00Z", "end_time": "2019-03-01T01:00:00Z"}
-    for done, left_out in ((run([], baseline), ""), (run(small_rows({}), baseline, **window), "300")):
-        assert done.code == 0
-        assert done.message.startswith("NoData: no rows were captured, so nothing can be said.")
-        assert left_out in done.message
-        assert done.file("report")["outcome"] == "NoData"
-        assert done.file("report")["metrics"] == {}
-        assert sorted(path.name for path in done.folder.glob("*.json")) == ["report.json"]
-
-
-def test_only_the_window_is_looked_at(run: Run) -> None:
-    # GIVEN rows from 09:59 to 11:00 WHEN the window is 10 to 11 THEN its start is in and its end is out
-    times = ["09:59:59.999", "10:00:00", "10:59:59.5", "11:00:00"]
-    lines = [capture("1.5,1,x", f"2019-02-01T{time}Z") for time in times]
-    window = {"start_time": "2019-02-01T10:00:00Z", "end_time": "2019-02-01T11:00:00Z"}
-    report = run(lines, run(SMALL), **window).file("report")
-    assert (report["rows"], report["outsideWindow"]) == (2, 2)
-    lost = run([capture("1.5,1,x", "yesterday")], run(SMALL), **window)
-    assert lost.file("report")["unreadable"] == {"no usable inferenceTime": 1}
-
-
-UNREADABLE = [
-    ("{not json", "not a capture record"),
-    ("[]", "not a capture record"),
-    ('"text"', "not a capture record"),
-    ("{}", "not a capture record"),
-    ('{"captureData": null}', "no endpointInput"),
-    ('{"captureData": {"endpointOutput": {}}}', "no endpointInput"),
-    ('{"captureData": {"endpointInput": {"data": "1"}}}', "no endpointInput"),
-    (capture("1,2,x", encoding="JSON"), "encoding JSON instead of CSV or BASE64"),
-    (
-        capture("{}", observedContentType="application/json"),
-        "content type application/json instead of text/csv",
-    ),
-    (
-        capture("1,2,x").replace('"encoding": "CSV"', '"encoding": "BASE64"'),
-        "data are not BASE64 of UTF-8 text",
-    ),
-    (capture(""), "the request was empty"),
-    (capture('1,2,"x'), "quotes that don't match"),
-]
-
-
-@pytest.mark.parametrize(("line", "reason"), UNREADABLE, ids=[reason for _, reason in UNREADABLE])
-def test_a_record_that_cant_be_read_is_counted_and_is_a_violation(run: Run, line: str, reason: str) -> None:
-    done = run([*small_rows({}), line], run(SMALL))
-    assert done.file("report")["unreadable"] == {reason: 1}
-    assert done.violations == [("captureData", "data_type_check")]
-    assert reason in done.descriptions
-    assert "1 records could not be read" in done.message
-    assert done.file("report")["rows"] == 300
-
-
-def test_nothing_but_unreadable_records_is_a_violation_without_statistics(run: Run) -> None:
-    done = run(["{"] * 5, run(SMALL))
-    assert done.violations == [("captureData", "data_type_check")]
-    assert not (done.folder / "statistics.json").exists()
-
-
-def test_base64_and_several_rows_and_quotes_are_read(run: Run) -> None:
-    lines = [
-        capture("1.5,1,x\n2.5,2,y\n", encoding="BASE64"),
-        capture('3.5,0,"z"\r\n4.5,1,x'),
-        capture('5.5,1,"x, or ""y"""'),
-    ]
-    done = run(lines, run(SMALL))
-    assert done.file("report")["rows"] == 5
-    found = done.feature("c")["string_statistics"]
-    values = {bucket["value"]: bucket["count"] for bucket in found["distribution"]["categorical"]["buckets"]}
-    assert values == {"x": 2, "y": 1, "z": 1, 'x, or "y"': 1}
-    assert done.feature("a")["numerical_statistics"]["sum"] == 17.5
-
-
-def test_an_empty_line_in_a_request_is_a_row_of_blanks(run: Run) -> None:
-    done = run([capture("1.5,1,x\n\n2.5,2,y")], run(SMALL))
-    assert done.file("report")["rows"] == 3
-    assert done.violations == [(name, "completeness_check") for name in "abc"]
-
-
-rows = st.lists(
-    st.tuples(st.floats(-1e6, 1e6), st.integers(-9, 9), st.sampled_from(["x", "y", "z"])),
-    min_size=1,
-    max_size=12,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(rows, min_size=1, max_size=6), st.data())
-def test_no_row_is_lost_however_requests_are_cut(requests: list[list[Any]], data: st.DataObject) -> None:
-    from jobs.analysis.rows import Rows, add_lines, add_quoted, request_rows
-
-    read = Rows(["a", "b", "c"])
-    for request in requests:
-        text = "\n".join(f"{a!r},{b},{c}" for a, b, c in request)
-        line = capture(text, encoding=data.draw(st.sampled_from(["CSV", "BASE64"])))
-        add = data.draw(st.sampled_from([add_lines, add_quoted]))
-        found = request_rows(line, None)
-        assert found is not None
-        if add is add_lines:
-            add_lines(read, [found])
-        else:
-            add_quoted(read, found)
-    everything = [row for request in requests for row in request]
-    assert read.read == len(everything)
-    assert read.profiles[0].numbers.total == pytest.approx(sum(row[0] for row in everything), abs=1e-3)
-    assert sum(read.profiles[2].texts.values()) == len(everything)
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -398,10 +194,7 @@ def test_a_wrong_setting_is_named(run: Run, changes: dict[str, str], sentence: s
 
 def test_a_baseline_needs_rows_and_a_capture_needs_a_baseline(run: Run) -> None:
     assert run("a,b\n").message.endswith("has no rows to make a baseline of.")
-    assert (
-        run([capture("1")]).message
-        == "captured rows have no header: baseline_constraints must name their columns."
-    )
+    assert run([capture("1")]).message == "captured rows have no header: baseline_constraints must name their columns."
 
 
 def test_a_file_that_never_had_a_value_pretends_no_statistics(run: Run) -> None:
@@ -430,15 +223,3 @@ def test_it_runs_by_path_from_anywhere(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "message").read_text() == run.stdout.strip()
     assert (tmp_path / "out" / "statistics.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "same"),
-    [
-        ("2019-02-01T10:30:00.123456789Z", "2019-02-01T10:30:00+00:00"),
-        ("2019-02-01T10:30:00.5+01:00", "2019-02-01T09:30:00+00:00"),
-        ("2019-02-01T10:30:00", "2019-02-01T10:30:00+00:00"),
-    ],
-)
-def test_times_in_their_usual_forms(text: str, same: str) -> None:
-    assert moment(text) == moment(same)

@@ -49,9 +49,7 @@ class Release:
 
     def train(self, check: bool = True) -> subprocess.CompletedProcess[str]:
         (self.folder / "model").mkdir(exist_ok=True)
-        arguments = [
-            part for name, value in self.hyperparameters.items() for part in (f"--{name}", str(value))
-        ]
+        arguments = [part for name, value in self.hyperparameters.items() for part in (f"--{name}", str(value))]
         run = subprocess.run(
             [sys.executable, str(self.code / "model" / "train.py"), *arguments],
             capture_output=True,
@@ -135,9 +133,7 @@ def test_the_readme_tells_the_measured_figures(taxi_2018: Release, taxi_2019: Re
     ):
         result = candidate.evaluate(champion=champion)["metrics"]
         for trained, found in ((year, result["candidate"]), (other, result["champion"])):
-            told = re.search(
-                rf"^\| {trained} \| {year} \| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) \|$", readme, re.M
-            )
+            told = re.search(rf"^\| {trained} \| {year} \| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) \|$", readme, re.M)
             assert told
             figures = [float(figure) for figure in told.groups()]
             assert figures == pytest.approx([found["rmse"], found["mae"], found["r2"]], rel=0.03)
@@ -164,9 +160,7 @@ def test_a_model_of_another_kind_needs_another_folder_and_nothing_else(toy: Rele
     assert header == "weight_kg,promised_days,is_north,is_south"
 
 
-def test_a_champion_that_the_rows_cant_feed_is_left_out_with_the_reason(
-    toy: Release, taxi_2018: Release
-) -> None:
+def test_a_champion_that_the_rows_cant_feed_is_left_out_with_the_reason(toy: Release, taxi_2018: Release) -> None:
     result = taxi_2018.evaluate(champion=toy)
     assert result["metrics"]["champion"] is None
     assert result["championObstacle"] == "it predicts late, the contract's label is total_amount"
@@ -184,9 +178,7 @@ def test_a_champion_with_fewer_features_is_given_its_own(taxi_2018: Release, tmp
     # WHEN it is tested on a candidate's rows THEN it is given these rows without that column
     rows = pd.read_csv(taxi_2018.folder / "test" / "test.csv", header=None)
     rows.drop(columns=3).to_csv(older.folder / "test" / "test.csv", header=False, index=False)
-    assert (
-        taxi_2018.evaluate(champion=older)["metrics"]["champion"] == older.evaluate()["metrics"]["candidate"]
-    )
+    assert taxi_2018.evaluate(champion=older)["metrics"]["champion"] == older.evaluate()["metrics"]["candidate"]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +206,7 @@ def test_an_unusable_artifact_is_named(toy: Release, tmp_path: Path, spoil: Any,
         "candidate": tmp_path / "artifact",
         "output": tmp_path,
     }
-    assert (
-        evaluation.main([f"--{k}={v}" for k, v in {**arguments, "message": tmp_path / "message"}.items()])
-        == 1
-    )
+    assert evaluation.main([f"--{k}={v}" for k, v in {**arguments, "message": tmp_path / "message"}.items()]) == 1
     assert (tmp_path / "message").read_text().startswith(sentence)
     assert not (tmp_path.parent / "evil").exists()
 
@@ -231,9 +220,7 @@ def pack(folder: Path, files: dict[str, bytes]) -> None:
 
 def test_training_prints_the_lines_that_sagemaker_reads(taxi_2018: Release) -> None:
     lines = taxi_2018.train().stdout.splitlines()
-    rounds = [
-        line for line in lines if re.fullmatch(r"\[\d+\]\ttrain-rmse:[0-9.]+\tvalidation-rmse:[0-9.]+", line)
-    ]
+    rounds = [line for line in lines if re.fullmatch(r"\[\d+\]\ttrain-rmse:[0-9.]+\tvalidation-rmse:[0-9.]+", line)]
     assert len(rounds) == taxi_2018.hyperparameters["num_round"]
 
 
@@ -291,9 +278,7 @@ def test_the_sample_traffic_meets_the_contract(name: str) -> None:
     for feature in contract.features:
         assert rows[feature.name].notna().all()
         assert rows[feature.name].min() >= feature.bounds.get("minimum", 0)
-        assert rows[feature.name].max() <= feature.bounds.get(
-            "maximum", feature.bounds.get("exclusiveMaximum")
-        )
+        assert rows[feature.name].max() <= feature.bounds.get("maximum", feature.bounds.get("exclusiveMaximum"))
     assert (rows["congestion_surcharge"][:250] == 0).mean() > 0.95
     assert (rows["congestion_surcharge"][-3000:] > 0).mean() > 0.85
 

@@ -70,9 +70,7 @@ def test_datetimes_parse_as_each_would_alone(column: list[str]) -> None:
 @given(st.lists(st.floats() | st.none(), max_size=30))
 def test_typed_numbers_mean_what_their_text_means(values: list[float | None]) -> None:
     typed = parse(pa.array(values, pa.float64()), "number")
-    text = parse(
-        pa.array(["" if v is None or math.isnan(v) else repr(v) for v in values], pa.string()), "number"
-    )
+    text = parse(pa.array(["" if v is None or math.isnan(v) else repr(v) for v in values], pa.string()), "number")
     assert np.array_equal(typed.blank, text.blank)
     assert np.array_equal(typed.wrong, text.wrong)
     usable = ~typed.blank & ~typed.wrong

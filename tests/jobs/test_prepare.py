@@ -120,12 +120,8 @@ REFUSED_DROPS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("files", "sentence"), REFUSED_DROPS, ids=[sentence for _, sentence in REFUSED_DROPS]
-)
-def test_a_refused_drop_says_why_in_one_sentence(
-    prepare: Prepare, files: dict[str, bytes], sentence: str
-) -> None:
+@pytest.mark.parametrize(("files", "sentence"), REFUSED_DROPS, ids=[sentence for _, sentence in REFUSED_DROPS])
+def test_a_refused_drop_says_why_in_one_sentence(prepare: Prepare, files: dict[str, bytes], sentence: str) -> None:
     done = prepare(files)
     assert done.code == 1
     assert done.message.startswith(sentence)

@@ -122,9 +122,7 @@ def test_the_simple_distance_is_the_exact_ks_statistic_within_the_bounds(
 
 def test_a_million_rows_are_within_a_thousandth_of_exact() -> None:
     first, second = draw("normal", 1_000_000, 4), draw("normal", 1_000_000, 5) * 1.1 + 0.05
-    found = numeric_distance(
-        sketch_of(first, 65_536).weighted(), sketch_of(second, 65_536).weighted(), SIMPLE
-    )
+    found = numeric_distance(sketch_of(first, 65_536).weighted(), sketch_of(second, 65_536).weighted(), SIMPLE)
     assert found == pytest.approx(ks_2samp(first, second).statistic, abs=0.001)
 
 

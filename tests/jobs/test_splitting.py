@@ -35,9 +35,7 @@ rows = st.tuples(
 
 
 @given(st.lists(rows, min_size=1, max_size=20), st.randoms())
-def test_a_rows_hash_depends_on_the_row_alone(
-    given_rows: list[tuple[str, str, str]], chance: random.Random
-) -> None:
+def test_a_rows_hash_depends_on_the_row_alone(given_rows: list[tuple[str, str, str]], chance: random.Random) -> None:
     together = dict(zip(given_rows, hashes_of(given_rows), strict=True))
     shuffled = chance.sample(given_rows, len(given_rows))
     assert dict(zip(shuffled, hashes_of(shuffled), strict=True)) == together
@@ -47,9 +45,7 @@ def test_a_rows_hash_depends_on_the_row_alone(
 
 def test_the_hash_never_changes() -> None:
     # GIVEN these figures were written down once: WHEN they change, champions have seen the test rows
-    assert (
-        hashes_of([("1.5", "2018-01-11 18:24:44", "a"), ("", "", ""), ("-0.0", "2018-01-11", "ä")]) == FROZEN
-    )
+    assert hashes_of([("1.5", "2018-01-11 18:24:44", "a"), ("", "", ""), ("-0.0", "2018-01-11", "ä")]) == FROZEN
     assert hashes_of([("0", "2018-01-11T00:00:00", " ä ")]) == FROZEN[2:]
 
 
