@@ -19,9 +19,7 @@ AUTH_TYPE = "x-amazon-apigateway-authtype"
 TAG_VALUE = "x-amazon-apigateway-tag-value"
 DEFAULT_ROUTE = "$default"
 MAX_TIMEOUT = 30_000
-URI = re.compile(
-    r"arn:aws:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(?P<function>arn:[^/]+)/invocations"
-)
+URI = re.compile(r"arn:aws:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(?P<function>arn:[^/]+)/invocations")
 DESCRIPTIVE = {
     "responses",
     "parameters",
@@ -104,13 +102,11 @@ def _routes(paths: Mapping[str, Any], iam_schemes: frozenset[str]) -> Iterator[R
                 continue
             number += 1
             where = f"{method} {path}"
-            _allow(
-                where, _mapping(where, operation), {*DESCRIPTIVE, INTEGRATION, "security", "isDefaultRoute"}
-            )
+            _allow(where, _mapping(where, operation), {*DESCRIPTIVE, INTEGRATION, "security", "isDefaultRoute"})
             if INTEGRATION not in operation:
                 raise NotModelledError(f"the route {where!r} without an integration")
             integration = _integration(where, _mapping(where, operation[INTEGRATION]), f"i{number:06x}")
-            is_default = path == f"/{DEFAULT_ROUTE}"
+            is_default = path.lstrip("/") == DEFAULT_ROUTE
             yield Route(
                 identity=f"r{number:06x}",
                 method="" if is_default else "ANY" if method == ANY else method.upper(),

@@ -91,18 +91,14 @@ class Gateway:
             if exchange.caller is None:
                 return _failed(exchange, 403, "Forbidden")
             resource = f"{api.identity}/{exchange.stage.name}/{request.method}{path}"
-            self._world.ledger.record(
-                exchange.caller.principal.arn, "execute-api:Invoke", self._arn(resource)
-            )
+            self._world.ledger.record(exchange.caller.principal.arn, "execute-api:Invoke", self._arn(resource))
         if not exchange.stage.admits(match.route):
             return _failed(exchange, 429, "Too Many Requests")
         return self._integrate(exchange, match, exchange.stage)
 
     def _authenticated(self, request: HttpRequest) -> Credentials | None:
         """Who signed; None when nobody did, or not for this service and region, or not rightly."""
-        signed = sigv4.Signed(
-            request.method, request.raw_path, request.raw_query, request.headers, request.body
-        )
+        signed = sigv4.Signed(request.method, request.raw_path, request.raw_query, request.headers, request.body)
         try:
             scope = sigv4.scope_of(signed)
             if scope is None or (scope.service, scope.region) != ("execute-api", self._world.settings.region):
@@ -182,9 +178,7 @@ class Gateway:
         if exchange.stage is not None:
             staged: Dimensions = (*api, ("Stage", exchange.stage.name))
             sets.append(staged)
-            if exchange.match and exchange.stage.route_settings(exchange.match.route).get(
-                "DetailedMetricsEnabled"
-            ):
+            if exchange.match and exchange.stage.route_settings(exchange.match.route).get("DetailedMetricsEnabled"):
                 route = exchange.match.route
                 sets.append((*staged, ("Method", route.method), ("Resource", route.path or route.key)))
         points = [

@@ -15,9 +15,7 @@ from localaws.front_door.credentials import Credentials
 from localaws.http_api.routing import Match
 
 TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
-UNMAPPED = frozenset(
-    {"connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "trailer"}
-)
+UNMAPPED = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "trailer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ def response(answer: bytes) -> HttpResponse:
 def problem(status: int, message: str) -> HttpResponse:
     """An answer of API Gateway itself."""
     return HttpResponse(
-        status, [("Content-Type", "application/json")], json.dumps({"message": message}).encode()
+        status, [("Content-Type", "application/json")], json.dumps({"message": message}, separators=(",", ":")).encode()
     )
 
 

@@ -98,9 +98,7 @@ class ApiServer:
         body = environ["wsgi.input"].read() if chunked else environ["wsgi.input"].read(length)
         if len(body) > MAX_BODY:
             return problem(413, "Request Entity Too Large")
-        headers = {
-            k[5:].replace("_", "-").lower(): str(v) for k, v in environ.items() if k.startswith("HTTP_")
-        }
+        headers = {k[5:].replace("_", "-").lower(): str(v) for k, v in environ.items() if k.startswith("HTTP_")}
         for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             if environ.get(name):
                 headers[name.replace("_", "-").lower()] = str(environ[name])

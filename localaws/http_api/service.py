@@ -229,9 +229,7 @@ def _stage_settings(params: dict[str, Any]) -> dict[str, Any]:
     logging = params.get("AccessLogSettings") or {}
     if logging:
         if ":log-group:" not in logging.get("DestinationArn", "") or not logging.get("Format"):
-            raise AwsError(
-                "BadRequestException", "AccessLogSettings need a Format and the ARN of a log group"
-            )
+            raise AwsError("BadRequestException", "AccessLogSettings need a Format and the ARN of a log group")
         access_log.check(logging["Format"])
     of_routes = list((params.get("RouteSettings") or {}).values())
     for settings in [params.get("DefaultRouteSettings") or {}, *of_routes]:

@@ -68,9 +68,7 @@ class AliasOperations(LambdaBase):
         wanted = call.params.get("FunctionVersion")
         with self.lock:
             function, _ = self.find(call)
-            aliases = [
-                a for _, a in sorted(function.aliases.items()) if wanted in (None, a.version, *a.weights)
-            ]
+            aliases = [a for _, a in sorted(function.aliases.items()) if wanted in (None, a.version, *a.weights)]
             return page(call, "Aliases", [_shown(alias) for alias in aliases])
 
 

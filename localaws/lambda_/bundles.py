@@ -91,8 +91,7 @@ def fetch(code: dict[str, Any], s3: Any) -> bytes:
         found = error.response["Error"]
         raise AwsError(
             "InvalidParameterValueException",
-            f"Error occurred while GetObject. S3 Error Code: {found['Code']}. "
-            f"S3 Error Message: {found['Message']}",
+            f"Error occurred while GetObject. S3 Error Code: {found['Code']}. S3 Error Message: {found['Message']}",
         ) from error
 
 

@@ -32,9 +32,7 @@ RESERVED = frozenset(
 )  # fmt: skip
 MAX_VARIABLES = 4096
 MAX_LAYERS = 5
-NO_VARIABLES = (
-    "Lambda was unable to configure your environment variables because the environment variables you have"
-)
+NO_VARIABLES = "Lambda was unable to configure your environment variables because the environment variables you have"
 
 
 def refuse_not_modelled(params: Params) -> None:
@@ -126,9 +124,7 @@ def described(version: Version) -> dict[str, Any]:
     if configuration.variables:
         output["Environment"] = {"Variables": dict(configuration.variables)}
     if configuration.layers:
-        output["Layers"] = [
-            {"Arn": layer.arn, "CodeSize": layer.bundle.size} for layer in configuration.layers
-        ]
+        output["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.bundle.size} for layer in configuration.layers]
     return output
 
 

@@ -52,12 +52,8 @@ class Planner:
             "LAMBDA_RUNTIME_DIR": str(Path(python).parent),
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "PATH": os.pathsep.join(
-                [*([str(opt / "bin")] if opt else []), "/usr/local/bin", "/usr/bin", "/bin"]
-            ),
-            "PYTHONPATH": os.pathsep.join(
-                python_path(task_root, opt, configuration.runtime, configuration.variables)
-            ),
+            "PATH": os.pathsep.join([*([str(opt / "bin")] if opt else []), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "PYTHONPATH": os.pathsep.join(python_path(task_root, opt, configuration.runtime, configuration.variables)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(scratch),
         }

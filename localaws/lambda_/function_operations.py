@@ -184,8 +184,7 @@ class FunctionOperations(LambdaBase):
                 "The function is currently in the following state: Pending"
             )
         raise _conflict(
-            "The operation cannot be performed at this time. "
-            f"An update is in progress for resource: {function.arn}"
+            f"The operation cannot be performed at this time. An update is in progress for resource: {function.arn}"
         )
 
     def _replace(self, function: Function, wanted: Configuration) -> None:

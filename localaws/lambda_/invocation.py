@@ -110,9 +110,7 @@ class Invoker:
                 else:
                     self._pool.discard(sandbox)
         configuration = version.configuration
-        target = LogTarget(
-            sandbox.plan.log_group, sandbox.plan.log_stream, configuration.role, version.function
-        )
+        target = LogTarget(sandbox.plan.log_group, sandbox.plan.log_stream, configuration.role, version.function)
         self._telemetry.put(target, lines)
         points = metrics.invoked(
             served,
@@ -145,9 +143,7 @@ class Invoker:
                 self._running[name] += 1
                 running = self._running[name]
         if reason:
-            self._telemetry.publish(
-                metrics.NAMESPACE, metrics.throttled(invocation.served, self._world.clock.now())
-            )
+            self._telemetry.publish(metrics.NAMESPACE, metrics.throttled(invocation.served, self._world.clock.now()))
             raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User")
         try:
             yield running

@@ -108,9 +108,7 @@ class InvokeOperations(LambdaBase):
             _check_active(function)
             reserved = function.reserved
         is_alias = bool(named.qualifier) and not is_version(named.qualifier)
-        return Invocation(
-            event, version, Served(named.name, named.qualifier, version.number, is_alias), reserved
-        )
+        return Invocation(event, version, Served(named.name, named.qualifier, version.number, is_alias), reserved)
 
     def _put(self, event: Event) -> None:
         self._prepare(event)  # refuses now what can't be found
@@ -128,9 +126,7 @@ def checked_payload(payload: bytes, kind: str) -> bytes:
     """The payload, when it is JSON and small enough; `{}` for none."""
     limit = MAX_EVENT if kind == "Event" else MAX_REQUEST
     if len(payload) > limit:
-        message = (
-            f"{len(payload)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
-        )
+        message = f"{len(payload)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
         raise AwsError("RequestTooLargeException", message, 413, Type="User")
     if not payload:
         return b"{}"
@@ -145,15 +141,11 @@ def checked_payload(payload: bytes, kind: str) -> bytes:
 def _check_active(function: Function) -> None:
     if function.is_new and not function.is_settled():
         message = (
-            "The operation cannot be performed at this time. "
-            "The function is currently in the following state: Pending"
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
         )
         raise AwsError("ResourceConflictException", message, 409, Type="User")
 
 
 def _event(arn: str, payload: bytes, trace_id: str, client_context: str = "") -> Event:
-    trace = (
-        trace_id
-        or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
-    )
+    trace = trace_id or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
     return Event(str(uuid.uuid4()), payload, arn, trace, client_context)

@@ -77,9 +77,7 @@ class LayerOperations(LambdaBase):
         with self.lock:
             layer = self.layers.get(arn, {}).get(number)
         if layer is None:
-            raise AwsError(
-                "ResourceNotFoundException", "The resource you requested does not exist.", 404, Type="User"
-            )
+            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404, Type="User")
         return layer
 
 

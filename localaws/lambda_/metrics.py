@@ -38,9 +38,7 @@ class Served:
             )
 
 
-def invoked(
-    served: Served, now: datetime, *, failed: bool, milliseconds: float, running: int
-) -> list[Datapoint]:
+def invoked(served: Served, now: datetime, *, failed: bool, milliseconds: float, running: int) -> list[Datapoint]:
     """One invocation that ran."""
     values = (
         ("Invocations", 1.0, "Count"),
@@ -81,9 +79,7 @@ def _directives(root: dict[str, Any]) -> Iterator[tuple[str, Datapoint]]:
             for metric in directive["Metrics"]:
                 values = root[metric["Name"]]
                 for value in values if isinstance(values, list) else [values]:
-                    point = Datapoint(
-                        metric["Name"], float(value), at, dimensions, metric.get("Unit", "None")
-                    )
+                    point = Datapoint(metric["Name"], float(value), at, dimensions, metric.get("Unit", "None"))
                     found.append((directive["Namespace"], point))
     yield from found
 

@@ -32,14 +32,11 @@ def reference(params: dict[str, Any]) -> Reference:
     name, qualifier = parts[0] if parts else "", ":".join(parts[1:])
     asked = str(params.get("Qualifier") or "")
     if not NAME.fullmatch(name):
-        raise AwsError(
-            "ValidationException", f"1 validation error detected: Value '{given}' at 'functionName'"
-        )
+        raise AwsError("ValidationException", f"1 validation error detected: Value '{given}' at 'functionName'")
     if asked and qualifier and asked != qualifier:
         raise AwsError(
             "InvalidParameterValueException",
-            "The derived qualifier from the function name does not match the specified qualifier: "
-            f"{given}, {asked}",
+            f"The derived qualifier from the function name does not match the specified qualifier: {given}, {asked}",
         )
     return Reference(name, asked or qualifier)
 

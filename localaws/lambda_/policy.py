@@ -34,9 +34,7 @@ def statement(params: Mapping[str, Any], resource: str) -> Statement:
     return {**made, "Condition": condition} if condition else made
 
 
-def check_service(
-    statements: Iterable[Statement], principal: str, source_arn: str | None, source_account: str
-) -> None:
+def check_service(statements: Iterable[Statement], principal: str, source_arn: str | None, source_account: str) -> None:
     """Raise `AccessDeniedException` unless a statement lets a service invoke on behalf of its resource."""
     for held in statements:
         if held["Action"] not in (INVOKE, "lambda:*", "*"):

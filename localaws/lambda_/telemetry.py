@@ -138,9 +138,7 @@ class Telemetry:
                 logStreamName=target.stream,
                 logEvents=[
                     {"timestamp": at, "message": line.text}
-                    for at, line in zip(
-                        itertools.accumulate((line.at for line in chunk), max), chunk, strict=True
-                    )
+                    for at, line in zip(itertools.accumulate((line.at for line in chunk), max), chunk, strict=True)
                 ],
             )
 
@@ -158,7 +156,5 @@ def _chunks(lines: list[Line]) -> Iterable[list[Line]]:
     """Lines in as many pieces as one `PutLogEvents` may hold."""
     sizes = itertools.accumulate(len(line.text.encode()) + EVENT_OVERHEAD for line in lines)
     numbered = enumerate(zip(lines, sizes, strict=True))
-    for _, group in itertools.groupby(
-        numbered, key=lambda n: (n[0] // MAX_BATCH_EVENTS, n[1][1] // MAX_BATCH_BYTES)
-    ):
+    for _, group in itertools.groupby(numbered, key=lambda n: (n[0] // MAX_BATCH_EVENTS, n[1][1] // MAX_BATCH_BYTES)):
         yield [line for _, (line, _) in group]

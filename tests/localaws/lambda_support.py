@@ -79,9 +79,9 @@ def log_messages(world: World, group: str) -> list[str]:
     return [
         event["message"]
         for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
-        for event in logs.get_log_events(
-            logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
-        )["events"]
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)[
+            "events"
+        ]
     ]
 
 

@@ -144,9 +144,7 @@ def test_an_exception_is_reported_and_the_environment_lives_on(world: World) -> 
         ("abort", "Runtime exited with error: signal: aborted"),
     ],
 )
-def test_a_crash_is_told_and_the_next_invocation_gets_a_new_environment(
-    world: World, kind: str, reason: str
-) -> None:
+def test_a_crash_is_told_and_the_next_invocation_gets_a_new_environment(world: World, kind: str, reason: str) -> None:
     create(world, "faulty", FAULTY)
     error = failure(world, {"kind": kind})
     assert error["errorType"] == "Runtime.ExitError"

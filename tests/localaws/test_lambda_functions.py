@@ -61,9 +61,7 @@ def test_an_update_is_in_progress_for_a_while_and_the_old_code_serves(
     changed = client.update_function_code(FunctionName="echo", ZipFile=zipped({"app.py": OTHER}))
     assert changed["LastUpdateStatus"] == "InProgress"
     assert invoke(world, "echo", 1) == 1
-    message = refused(
-        "ResourceConflictException", client.update_function_configuration, FunctionName="echo", Timeout=9
-    )
+    message = refused("ResourceConflictException", client.update_function_configuration, FunctionName="echo", Timeout=9)
     assert "An update is in progress" in message
     refused("ResourceConflictException", client.publish_version, FunctionName="echo")
     wait_updated(world, "echo")
@@ -156,9 +154,7 @@ def test_a_revision_that_has_passed_is_refused(world: World) -> None:
         ({"Runtime": "nodejs22.x"}, "nodejs22.x"),
     ],
 )
-def test_what_cannot_be_done_faithfully_is_refused_by_name(
-    world: World, changes: dict[str, Any], named: str
-) -> None:
+def test_what_cannot_be_done_faithfully_is_refused_by_name(world: World, changes: dict[str, Any], named: str) -> None:
     client = world.client("lambda")
     assert named in refused("LocalAwsNotImplemented", client.create_function, **basics(world, **changes))
     refused("ResourceNotFoundException", client.get_function, FunctionName="echo")

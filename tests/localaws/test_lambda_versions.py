@@ -14,9 +14,7 @@ from localaws.lambda_.service import Lambda
 from localaws.world import World
 from tests.localaws.lambda_support import ECHO, create, invoke, wait_updated, zipped
 
-WHICH = (
-    "import os\ndef handler(event, context):\n    return [os.environ['RELEASE'], context.function_version]\n"
-)
+WHICH = "import os\ndef handler(event, context):\n    return [os.environ['RELEASE'], context.function_version]\n"
 
 
 @pytest.fixture
@@ -162,9 +160,7 @@ def test_an_alias_lives_from_create_to_delete(world: World) -> None:
     refused("ResourceNotFoundException", client.invoke, FunctionName="which", Qualifier=first)
     client.delete_alias(FunctionName="which", Name="live")
     refused("ResourceNotFoundException", client.invoke, FunctionName="which", Qualifier="live")
-    refused(
-        "InvalidParameterValueException", client.delete_function, FunctionName="which", Qualifier="$LATEST"
-    )
+    refused("InvalidParameterValueException", client.delete_function, FunctionName="which", Qualifier="$LATEST")
 
 
 def test_a_later_layer_covers_an_earlier_one_and_the_bundle_covers_both(world: World) -> None:

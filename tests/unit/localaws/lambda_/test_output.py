@@ -10,28 +10,19 @@ from hypothesis import strategies as st
 from localaws.lambda_.output import Output
 
 Piece = tuple[str, str]
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=30
-)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=30)
 
 
 def frame(message: str, microseconds: int = 1_700_000_000_123_456) -> bytes:
     body = message.encode()
-    return (
-        (0xA55A0003).to_bytes(4, "big")
-        + len(body).to_bytes(4, "big")
-        + microseconds.to_bytes(8, "big")
-        + body
-    )
+    return (0xA55A0003).to_bytes(4, "big") + len(body).to_bytes(4, "big") + microseconds.to_bytes(8, "big") + body
 
 
 @given(
     pieces=st.lists(st.tuples(st.sampled_from(["line", "frame"]), TEXT.filter(str.strip)), max_size=20),
     cuts=st.lists(st.integers(1, 40), max_size=20),
 )
-def test_messages_come_whole_and_in_order_however_the_pipe_cuts_them(
-    pieces: list[Piece], cuts: list[int]
-) -> None:
+def test_messages_come_whole_and_in_order_however_the_pipe_cuts_them(pieces: list[Piece], cuts: list[int]) -> None:
     stream = b"".join(f"{text}\n".encode() if kind == "line" else frame(text) for kind, text in pieces)
     output = Output()
     try:
