@@ -34,8 +34,7 @@ def main() -> None:
         for part, seed, scale in (("baseline", 1, 1.0), ("current", 2, 1.03)):
             invent(folder / part, rows, seed, scale)
         stored = {
-            f"baseline_{kind}": str(folder / "out-baseline" / f"{kind}.json")
-            for kind in ("statistics", "constraints")
+            f"baseline_{kind}": str(folder / "out-baseline" / f"{kind}.json") for kind in ("statistics", "constraints")
         }
         csv, capture = '{"csv": {"header": true}}', '{"sagemakerCaptureJson": {}}'
         peer = [str(ROOT / "bench/peers/pandas_ks.py")]
@@ -65,9 +64,7 @@ def main() -> None:
     for title, row in figures_of.items():
         print(f"{title:18}" + "".join(f"{key} {value:>9} " for key, value in row.items()))
     error = max(abs(ours[name] - exact[name]) for name in COLUMNS)
-    ratios = {
-        key: figures_of["pandas_ks"][key] / figures_of["analyze"][key] for key in ("wall", "cpu", "peak")
-    }
+    ratios = {key: figures_of["pandas_ks"][key] / figures_of["analyze"][key] for key in ("wall", "cpu", "peak")}
     print(f"pandas_ks / analyze: {ratios}; largest error of a distance: {error:.6f}")
     print(json.dumps({"rows": rows, **figures_of, "error": round(error, 6)}))
 
@@ -103,9 +100,7 @@ def invent(folder: Path, rows: int, seed: int, scale: float) -> None:
             }
             data = {"endpointInput": entry}
             moment = {"eventId": "5d1e", "inferenceTime": "2019-02-01T10:00:00Z"}
-            jsonl.write(
-                json.dumps({"captureData": data, "eventMetadata": moment, "eventVersion": "0"}) + "\n"
-            )
+            jsonl.write(json.dumps({"captureData": data, "eventMetadata": moment, "eventVersion": "0"}) + "\n")
 
 
 def measure(command: list[str], environment: dict[str, str]) -> tuple[dict[str, float], str]:

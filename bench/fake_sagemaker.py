@@ -96,6 +96,4 @@ def _read(line: Callable[[], bytes], read: Callable[[int], bytes], number: int) 
     while (header := line()) not in (b"\r\n", b""):
         name, _, value = header.decode().partition(":")
         headers[name.lower()] = value.strip()
-    return Request(
-        number, first.decode().split(" ")[1], headers, read(int(headers.get("content-length", "0")))
-    )
+    return Request(number, first.decode().split(" ")[1], headers, read(int(headers.get("content-length", "0"))))

@@ -56,9 +56,7 @@ class LambdaHost:
     ) -> None:
         self.close()
 
-    def invoke(
-        self, event: Any, *, trace_id: str = "Root=1-5759e988-bd862e3fe1be46a994272793"
-    ) -> tuple[str, Any]:
+    def invoke(self, event: Any, *, trace_id: str = "Root=1-5759e988-bd862e3fe1be46a994272793") -> tuple[str, Any]:
         """What the function posted: ("response" or "error", its document). A failed init raises."""
         path, refusal = self._receive()  # GET …/next
         if path.endswith("/init/error"):
@@ -116,6 +114,4 @@ class LambdaHost:
 
     def _send(self, status: str, head: str, body: bytes) -> None:
         assert self._connection is not None
-        self._connection.sendall(
-            f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        )
+        self._connection.sendall(f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

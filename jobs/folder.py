@@ -37,9 +37,7 @@ class Field:
             raise ModelFolderError(f"contract.json: {name} has type {kind}; use one of {', '.join(types)}.")
         blank = given.get("blank", "refuse")
         if blank != "refuse" and not (isinstance(blank, dict) and blank.get("default") is not None):
-            raise ModelFolderError(
-                f'contract.json: {name}: blank is either "refuse" or {{"default": value}}.'
-            )
+            raise ModelFolderError(f'contract.json: {name}: blank is either "refuse" or {{"default": value}}.')
         default = None if blank == "refuse" else blank["default"]
         required = bool(given.get("required", True))
         if not required and default is None:
@@ -107,9 +105,7 @@ class ModelFolder:
         if policy.validation_share <= 0 or policy.test_share <= 0:
             raise ModelFolderError("policy.json: data.validationShare and data.testShare must be above 0.")
         if policy.validation_share + policy.test_share >= 1:
-            raise ModelFolderError(
-                "policy.json: validationShare and testShare together leave no rows to train on."
-            )
+            raise ModelFolderError("policy.json: validationShare and testShare together leave no rows to train on.")
         return policy
 
     def function(self, file: str, name: str) -> Callable[..., Any]:
@@ -122,9 +118,7 @@ class ModelFolder:
         try:
             spec.loader.exec_module(module)
         except Exception as error:
-            raise ModelFolderError(
-                f"model/{file} can't be loaded: {type(error).__name__}: {error}"
-            ) from error
+            raise ModelFolderError(f"model/{file} can't be loaded: {type(error).__name__}: {error}") from error
         function = getattr(module, name, None)
         if not callable(function):
             raise ModelFolderError(f"model/{file} has no function {name}.")
@@ -149,10 +143,7 @@ def parse_contract(given: dict[str, Any]) -> Contract:
         raise ModelFolderError(f"contract.json has no {error}.") from error
     contract = Contract(
         tuple(Field.from_json(f"column {i}", entry, COLUMN_TYPES) for i, entry in enumerate(columns, 1)),
-        tuple(
-            Field.from_json(f"feature {i}", entry, ("number", "integer"))
-            for i, entry in enumerate(features, 1)
-        ),
+        tuple(Field.from_json(f"feature {i}", entry, ("number", "integer")) for i, entry in enumerate(features, 1)),
         Field.from_json("the label", label, ("number", "integer")),
     )
     for kind, names in (

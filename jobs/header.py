@@ -21,9 +21,7 @@ def read_header(path: Path) -> list[str]:
         with gzip.open(path, "rb") if zipped else path.open("rb") as file:
             line = file.readline(HEADER_LIMIT)
     except gzip.BadGzipFile as error:
-        raise DataRefusedError(
-            f"{path.name} is not gzip though its name says so; compress or rename it."
-        ) from error
+        raise DataRefusedError(f"{path.name} is not gzip though its name says so; compress or rename it.") from error
     except (EOFError, zlib.error) as error:
         raise DataRefusedError(f"{path.name} is damaged or cut off: {error}; upload it again.") from error
     if not zipped and line.startswith(b"\x1f\x8b"):
@@ -33,8 +31,6 @@ def read_header(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise DataRefusedError(f"{path.name} is not UTF-8; save it as UTF-8 text.") from error
     if not text.strip():
-        raise DataRefusedError(
-            f"{path.name} is empty: it begins with a blank line; its first line must be a header."
-        )
+        raise DataRefusedError(f"{path.name} is empty: it begins with a blank line; its first line must be a header.")
     names = csv.read_csv(pa.BufferReader(text.rstrip("\r\n").encode() + b"\n")).column_names
     return [str(name) for name in names]

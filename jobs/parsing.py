@@ -56,9 +56,7 @@ def _parse_string(column: pa.Array) -> Parsed:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return _all_wrong(column, np.full(len(column), "", dtype=object))
     text, blank = _trim(column)
-    return Parsed(
-        text.to_numpy(zero_copy_only=False).astype(object), blank, np.zeros(len(column), dtype=bool)
-    )
+    return Parsed(text.to_numpy(zero_copy_only=False).astype(object), blank, np.zeros(len(column), dtype=bool))
 
 
 def _parse_number(column: pa.Array) -> Parsed:
@@ -102,9 +100,7 @@ def _parse_datetime(column: pa.Array) -> Parsed:
         fits = _mask(pc.match_substring_regex(text, DATETIME))
         moments = _convert(text, fits, microseconds, datetime.fromisoformat)
     elif pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        moments = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False).cast(
-            pa.int64()
-        )
+        moments = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
         moments, blank = moments.cast(microseconds), _mask(column.is_null())
     else:
         return _all_wrong(column, np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]"))

@@ -31,9 +31,7 @@ class World:
         self.clock = Clock(settings.time_scale)
         self.credentials = CredentialStore()
         self.ledger = Ledger()
-        self.person = self.credentials.add_person(
-            PERSON_ACCESS_KEY, f"arn:aws:iam::{settings.account}:user/you"
-        )
+        self.person = self.credentials.add_person(PERSON_ACCESS_KEY, f"arn:aws:iam::{settings.account}:user/you")
         self.delegated = Delegated(self)
         self.services = {kind.name: kind(self) for kind in services}
         self.front_door = FrontDoor(self)

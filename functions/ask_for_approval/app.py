@@ -50,9 +50,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {}: the answer comes from a person, by decide_approval."""
     outside = outside or aws()
     request = Request.from_event(event)
@@ -62,9 +60,7 @@ def handler(
         return {}
     evidence = gather(release, outside.objects)
     if not evidence.content["gates"]["passed"] or not evidence.content["devTest"]["passed"]:
-        raise RefusedError(
-            f"release {release.release_id} has failed a gate or a test; nobody is asked about it"
-        )
+        raise RefusedError(f"release {release.release_id} has failed a gate or a test; nobody is asked about it")
     outside.objects.write(evidence_uri(release), evidence.text, "application/json")
     try:
         link, approval = open_approval(request, release, evidence, previous, outside)

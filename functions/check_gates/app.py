@@ -20,9 +20,7 @@ logger = observability.logger()
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"passed", "failures", "metrics": {"candidate", "champion"}, "notes"}."""
     outside = outside or aws()
     release = outside.releases.get(check_release_id(Fields(event, "the request").value("releaseId")))

@@ -22,9 +22,7 @@ logger = observability.logger()
 
 
 @logger.inject_lambda_context
-def handler(
-    event: dict[str, Any], context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Report Succeeded or Failed to CodeDeploy, and return what was reported."""
     return run_hook(event, context, outside or aws(), check, attribute="versionCheck", logger=logger)
 

@@ -43,9 +43,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"done", "removed", "waitingFor"}. Raises RefusedError rather than touch what serves."""
     outside = outside or aws()
     request = Request.from_event(event)

@@ -63,9 +63,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {}."""
     request = Request.from_event(event)
     if request.outcome != DUPLICATE:
@@ -86,9 +84,7 @@ def close(request: Request, outside: Outside) -> None:
         return
     notice = notices.outcome(config.model_name(), release, reason, notes_of(request, release))
     outside.topic.publish(notice.subject, notice.text)
-    outside.releases.audit(
-        release.release_id, str(state), "close_release", {"reason": reason, **request.details}, now
-    )
+    outside.releases.audit(release.release_id, str(state), "close_release", {"reason": reason, **request.details}, now)
     outside.releases.update(release.release_id, {"noticedAs": str(state)}, now)
     logger.info("closed", extra={"release": release.release_id, "state": state, "reason": reason})
 

@@ -52,9 +52,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"status": "ready" | "noTraffic" | "noRelease", and what the analysis needs}."""
     outside = outside or aws()
     request = Request.from_event(event)

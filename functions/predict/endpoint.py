@@ -134,9 +134,7 @@ class ModelEndpoint:
         except TimeoutError as error:
             raise ModelTimedOutError(f"endpoint {self.name} did not answer in time") from error
         except (OSError, ProtocolError) as error:
-            raise ModelUnreachableError(
-                f"no answer from endpoint {self.name}: {type(error).__name__}"
-            ) from error
+            raise ModelUnreachableError(f"no answer from endpoint {self.name}: {type(error).__name__}") from error
         if answer.status == 200:
             return answer.body
         raise self._error(answer)
@@ -179,9 +177,7 @@ class ModelEndpoint:
 
     def _error(self, answer: Answer) -> PredictError:
         status, document = answer.status, _document(answer.body)
-        code = str(
-            answer.headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or ""
-        )
+        code = str(answer.headers.get("x-amzn-errortype") or document.get("__type") or document.get("code") or "")
         code = code.partition(":")[0].rpartition("#")[2]
         if status == 429 or code in _THROTTLING:
             return ThrottledError(f"endpoint {self.name} has no room or is not ready")

@@ -100,11 +100,7 @@ class Connection:
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         first, *lines = head.split(b"\r\n")
         version, _, rest = first.partition(b" ")
-        if (
-            version not in (b"HTTP/1.1", b"HTTP/1.0")
-            or not rest[:3].isdigit()
-            or rest[3:4] not in (b" ", b"")
-        ):
+        if version not in (b"HTTP/1.1", b"HTTP/1.0") or not rest[:3].isdigit() or rest[3:4] not in (b" ", b""):
             raise ProtocolError("the answer is not HTTP/1.1")
         headers: dict[str, str] = {}
         for line in lines:

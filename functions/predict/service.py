@@ -121,9 +121,7 @@ class PredictionService:
             raise _too_large(f"the answer takes {escaped} bytes, Lambda carries {ANSWER_LIMIT}")
         return answer
 
-    def _invoke(
-        self, endpoint: ModelEndpoint, payload: bytes, context: Context, log: RequestLog
-    ) -> list[float]:
+    def _invoke(self, endpoint: ModelEndpoint, payload: bytes, context: Context, log: RequestLog) -> list[float]:
         started = time.perf_counter()
         try:
             seconds = context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS

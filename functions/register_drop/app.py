@@ -57,9 +57,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"status": "registered" | "duplicate" | "refused", "reason", "releaseId", ...}."""
     return register(Request.from_event(event), outside or aws())
 
@@ -70,9 +68,7 @@ def register(request: Request, outside: Outside) -> dict[str, Any]:
     owner = releases.register(request.release_id, request.drop, request.execution_arn, now)
     if owner is not None:
         reason = f"this version of {request.drop.key} was registered as release {owner}"
-        releases.audit(
-            owner, "Duplicate arrival", request.execution_arn, {"releaseId": request.release_id}, now
-        )
+        releases.audit(owner, "Duplicate arrival", request.execution_arn, {"releaseId": request.release_id}, now)
         return {"status": "duplicate", "reason": reason, "releaseId": request.release_id}
     release = releases.get(request.release_id)
     if release.state is State.REFUSED:

@@ -20,9 +20,7 @@ logger = observability.logger()
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"violations", "drifted", "rows"}; people are told once of each run that found something."""
     outside = outside or aws()
     given = Fields(event, "the request")

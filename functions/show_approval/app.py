@@ -20,9 +20,7 @@ logger = observability.logger()
 
 
 @logger.inject_lambda_context
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return the page."""
     return answering(lambda: show(Visit.from_event(event), outside or aws()))
 

@@ -41,9 +41,7 @@ class Request:
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"status": "taken" | "waiting" | "stale", "holder", "fencingToken", "reason"}."""
     outside = outside or aws()
     request = Request.from_event(event)
@@ -81,9 +79,7 @@ def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]
     outside.releases.audit(
         release.release_id, "Lock taken", request.execution_arn, {"fencingToken": mine.fencing_token}, now
     )
-    outside.releases.update(
-        release.release_id, {"fencingToken": mine.fencing_token}, now, state=State.PROMOTING
-    )
+    outside.releases.update(release.release_id, {"fencingToken": mine.fencing_token}, now, state=State.PROMOTING)
     return answered("taken", mine, None)
 
 

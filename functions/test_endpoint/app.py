@@ -25,9 +25,7 @@ logger = observability.logger()
 
 @logger.inject_lambda_context
 @task
-def handler(
-    event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None
-) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"passed", "failures", "latencyMilliseconds", "goldenRows", "replayed", "replay"}."""
     outside = outside or aws()
     given = Fields(event, "the request")

@@ -69,8 +69,7 @@ class Settings:
         except (ValueError, TypeError, KeyError):
             pass
         raise JobError(
-            f"dataset_format is {given}; "
-            'use {"csv": {"header": true}} or {"sagemakerCaptureJson": {}}.'
+            f'dataset_format is {given}; use {{"csv": {{"header": true}}}} or {{"sagemakerCaptureJson": {{}}}}.'
         )
 
     def _json(self, name: str) -> dict[str, Any] | None:

@@ -61,9 +61,7 @@ class Rows:
 
     def parse_options(self) -> csv.ParseOptions:
         """Return how rows are parsed: a blank line counts as a row."""
-        return csv.ParseOptions(
-            ignore_empty_lines=False, newlines_in_values=True, invalid_row_handler=self.skip
-        )
+        return csv.ParseOptions(ignore_empty_lines=False, newlines_in_values=True, invalid_row_handler=self.skip)
 
 
 def read_csv_files(folder: Path) -> Rows:
@@ -113,9 +111,7 @@ class Window:
         try:
             return cls(moment(start), moment(end))
         except ValueError as error:
-            raise JobError(
-                f"start_time {start} or end_time {end} is not a time like 2026-01-31T13:00:00Z."
-            ) from error
+            raise JobError(f"start_time {start} or end_time {end} is not a time like 2026-01-31T13:00:00Z.") from error
 
     def holds(self, time: datetime) -> bool:
         """Return whether a time is inside."""

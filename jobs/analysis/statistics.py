@@ -43,9 +43,7 @@ def feature_statistics(profile: Profile) -> dict[str, Any]:
             "distinct_count": float(len(profile.texts)),
             "distribution": {
                 "categorical": {
-                    "buckets": [
-                        {"value": text, "count": count} for text, count in sorted(profile.texts.items())
-                    ]
+                    "buckets": [{"value": text, "count": count} for text, count in sorted(profile.texts.items())]
                 }
             },
         }

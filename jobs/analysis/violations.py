@@ -25,9 +25,7 @@ class Findings:
 
     def add(self, feature: str, check: str, description: str) -> None:
         """Note a violation."""
-        self.violations.append(
-            {"feature_name": feature, "constraint_check_type": check, "description": description}
-        )
+        self.violations.append({"feature_name": feature, "constraint_check_type": check, "description": description})
 
 
 def check(
@@ -108,9 +106,7 @@ def check_feature(findings: Findings, profile: Profile, constraints: Constraints
             )
 
 
-def check_drift(
-    findings: Findings, profile: Profile, baseline: BaselineFeature | None, comparison: Comparison
-) -> None:
+def check_drift(findings: Findings, profile: Profile, baseline: BaselineFeature | None, comparison: Comparison) -> None:
     """Measure a feature's distance from the baseline, and check it."""
     distance = None
     if baseline and baseline.numbers and len(baseline.numbers[0]) and profile.numbers.count:

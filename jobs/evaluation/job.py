@@ -52,9 +52,7 @@ def checked(metrics: dict[str, float]) -> dict[str, float]:
     plain = {str(name): float(value) for name, value in metrics.items()}
     for name, value in plain.items():
         if not math.isfinite(value):
-            raise ModelFolderError(
-                f"model/metrics.py returned {value} for {name}; leave a metric out instead."
-            )
+            raise ModelFolderError(f"model/metrics.py returned {value} for {name}; leave a metric out instead.")
     return plain
 
 
@@ -63,12 +61,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure candidate and champion on the same test rows.")
     parser.add_argument("--code", type=Path, required=True, help="the code channel: holds model/ and jobs/")
     parser.add_argument("--test", type=Path, required=True, help="prepared test rows, label first")
-    parser.add_argument(
-        "--candidate", type=Path, required=True, help="folder with the candidate's model.tar.gz"
-    )
-    parser.add_argument(
-        "--champion", type=Path, help="folder with the champion's model.tar.gz, if there is one"
-    )
+    parser.add_argument("--candidate", type=Path, required=True, help="folder with the candidate's model.tar.gz")
+    parser.add_argument("--champion", type=Path, help="folder with the champion's model.tar.gz, if there is one")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--message", type=Path, required=True, help="where SageMaker reads the exit message")
     given = parser.parse_args(argv)

@@ -64,9 +64,7 @@ def clean(
         _check_column(refusals, column, parsed[column.name])
     inside = refusals.accepted
     hashes = row_hashes([(parsed[column.name], column.type) for column in contract.columns], inside)
-    rows = pd.DataFrame(
-        {column.name: _finish(parsed[column.name], column, inside) for column in contract.columns}
-    )
+    rows = pd.DataFrame({column.name: _finish(parsed[column.name], column, inside) for column in contract.columns})
     table = _make_features(rows, contract, features)
     seconds = Refusals(len(rows))
     for position, field in enumerate((contract.label, *contract.features)):
@@ -127,18 +125,12 @@ def _make_features(
     except Exception as error:
         raise ModelFolderError(f"model/features.py failed: {type(error).__name__}: {error}") from error
     if not isinstance(made, pd.DataFrame) or len(made) != len(rows):
-        raise ModelFolderError(
-            f"model/features.py must return a DataFrame of {len(rows)} rows, one for each row."
-        )
+        raise ModelFolderError(f"model/features.py must return a DataFrame of {len(rows)} rows, one for each row.")
     missing = [name for name in names if name not in made.columns]
     if missing:
-        raise ModelFolderError(
-            f"model/features.py returned no column {missing[0]}, which contract.json names."
-        )
+        raise ModelFolderError(f"model/features.py returned no column {missing[0]}, which contract.json names.")
     try:
         table: npt.NDArray[np.float64] = made[names].to_numpy(dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ModelFolderError(
-            f"model/features.py returned something that isn't a number: {error}"
-        ) from error
+        raise ModelFolderError(f"model/features.py returned something that isn't a number: {error}") from error
     return table

@@ -63,8 +63,7 @@ class Preparation:
         policy, refused = self.policy, self.rows - self.accepted
         worst = max(self.sources, key=lambda source: source.refused.total())
         top = ", ".join(
-            f"{reason} in {count:,} ({count / self.rows:.1%})"
-            for reason, count in self.reasons.most_common(3)
+            f"{reason} in {count:,} ({count / self.rows:.1%})" for reason, count in self.reasons.most_common(3)
         )
         if refused > policy.maximum_refused_share * self.rows:
             raise DataRefusedError(
@@ -106,9 +105,7 @@ class Preparation:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the job and return its exit code."""
-    parser = argparse.ArgumentParser(
-        description="Turn a drop into training, validation, test and baseline data."
-    )
+    parser = argparse.ArgumentParser(description="Turn a drop into training, validation, test and baseline data.")
     parser.add_argument("--code", type=Path, required=True, help="the code channel: holds model/ and jobs/")
     parser.add_argument("--input", type=Path, required=True, help="the drop's data files, and nothing else")
     parser.add_argument("--output", type=Path, required=True)

@@ -58,9 +58,7 @@ class Outputs:
         """Integers get no decimal point, numbers always get one: the monitor tells types by that."""
         fields = (self._contract.label, *self._contract.features)
         columns = [
-            pa.array(table[:, place].astype(np.int64))
-            if entry.type == "integer"
-            else decimals(table[:, place])
+            pa.array(table[:, place].astype(np.int64)) if entry.type == "integer" else decimals(table[:, place])
             for place, entry in enumerate(fields)
         ]
         return pa.table(columns, names=[str(place) for place in range(len(columns))])

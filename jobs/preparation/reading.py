@@ -54,9 +54,7 @@ class Source:
         elif self.name.endswith((".csv", ".csv.gz")):
             yield from self._csv_batches(contract)
         else:
-            raise DataRefusedError(
-                f"{self.name} is neither .csv, .csv.gz nor .parquet; name or convert it so."
-            )
+            raise DataRefusedError(f"{self.name} is neither .csv, .csv.gz nor .parquet; name or convert it so.")
         if self.rows == 0:
             raise DataRefusedError(f"{self.name} {NO_ROWS}")
 
@@ -123,12 +121,8 @@ class Source:
         twice = [name for name, count in Counter(present).items() if count > 1]
         for column in contract.columns:
             if column.name in twice:
-                raise DataRefusedError(
-                    f"{self.name} has column {column.name} more than once; keep one of them."
-                )
-        missing = [
-            column.name for column in contract.columns if column.required and column.name not in present
-        ]
+                raise DataRefusedError(f"{self.name} has column {column.name} more than once; keep one of them.")
+        missing = [column.name for column in contract.columns if column.required and column.name not in present]
         if missing:
             noun = "column" if len(missing) == 1 else "columns"
             raise DataRefusedError(

@@ -65,9 +65,7 @@ def _value_at(ordered: list[tuple[float, float]], rank: float) -> float:
     return ordered[-1][0]
 
 
-def series(
-    store: MetricStore, key: MetricKey, name: str, unit: str | None, period: float, numbers: range
-) -> Series:
+def series(store: MetricStore, key: MetricKey, name: str, unit: str | None, period: float, numbers: range) -> Series:
     """A statistic of a metric in each of the periods with those numbers; periods without data are absent."""
     grouped: dict[int, list[Observation]] = defaultdict(list)
     for observation in store.between(key, numbers.start * period, numbers.stop * period, unit):

@@ -64,10 +64,7 @@ def parse_rows(body: bytes, content_type: str) -> list[list[float]]:
         raise AnswerError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-type {kind} not supported; use {CSV}")
     try:
         text = body.decode("utf-8").strip()
-        rows = [
-            [number(cell) if cell.strip() else np.nan for cell in line.split(",")]
-            for line in text.split("\n")
-        ]
+        rows = [[number(cell) if cell.strip() else np.nan for cell in line.split(",")] for line in text.split("\n")]
     except ValueError as error:
         raise AnswerError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Loading csv data failed: {error}") from error
     if any(len(row) != len(rows[0]) for row in rows):
@@ -131,9 +128,7 @@ class Handler(BaseHTTPRequestHandler):
             raise AnswerError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body exceeds {BODY_LIMIT} bytes")
         return self.rfile.read(int(length))
 
-    def _answer(
-        self, status: HTTPStatus, body: bytes = b"", content_type: str = "text/html; charset=utf-8"
-    ) -> None:
+    def _answer(self, status: HTTPStatus, body: bytes = b"", content_type: str = "text/html; charset=utf-8") -> None:
         self.send_response(status)
         self.send_header("content-type", content_type)
         if status is not HTTPStatus.NO_CONTENT:
@@ -157,9 +152,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     """Load the model, say where it listens, serve until terminated."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--host", default="127.0.0.1")

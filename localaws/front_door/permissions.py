@@ -217,4 +217,6 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, 
         "application-autoscaling:DescribeScalingPolicies"
     ),
     ("sts", "GetCallerIdentity"): _no_permission,
+    ("logs", "CreateLogStream"): partial(_log_stream, action="CreateLogStream"),
+    ("logs", "PutLogEvents"): partial(_log_stream, action="PutLogEvents"),
 }

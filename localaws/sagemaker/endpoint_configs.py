@@ -70,9 +70,7 @@ class EndpointConfigs(Models):
     def list_endpoint_configs(self, call: Call) -> Params:
         members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         summaries = [{m: config[m] for m in members} for config in list(self.endpoint_configs.values())]
-        return page(
-            summaries, call.params, name="EndpointConfigName", result="EndpointConfigs", order="Descending"
-        )
+        return page(summaries, call.params, name="EndpointConfigName", result="EndpointConfigs", order="Descending")
 
     def find_config(self, name: str) -> Params:
         """The configuration of that name. Raises `ValidationException` when there is none."""
@@ -113,9 +111,7 @@ def _check_variant(variant: Params) -> bool:
     instances = {"InstanceType", "InitialInstanceCount"} & variant.keys()
     if "ServerlessConfig" in variant:
         if instances:
-            raise invalid(
-                "A variant has either a ServerlessConfig or an InstanceType and InitialInstanceCount."
-            )
+            raise invalid("A variant has either a ServerlessConfig or an InstanceType and InitialInstanceCount.")
         refuse_others(OPERATION, variant["ServerlessConfig"], {"MemorySizeInMB", "MaxConcurrency"})
         if variant["ServerlessConfig"]["MemorySizeInMB"] not in range(1024, 6145, 1024):
             raise invalid("MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120, 6144.")

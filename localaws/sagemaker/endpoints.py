@@ -132,9 +132,7 @@ class Endpoints(EndpointConfigs):
         config = copy.deepcopy(self.find_config(params["EndpointConfigName"]))
         if config["EndpointConfigName"] == endpoint.config["EndpointConfigName"]:  # AWS's words aren't known
             raise invalid("Cannot update an endpoint to the endpoint configuration that it already has.")
-        kept = {
-            variant["VariantName"]: variant.get("InstanceType") for variant in config["ProductionVariants"]
-        }
+        kept = {variant["VariantName"]: variant.get("InstanceType") for variant in config["ProductionVariants"]}
         moved = [
             variant.name
             for variant in endpoint.variants.values()
@@ -295,9 +293,7 @@ class Endpoints(EndpointConfigs):
             "Tags": self.tags.get(endpoint.arn, {}),
             **present(FailureReason=endpoint.failure),
         }
-        self.world.emit_event(
-            "aws.sagemaker", "SageMaker Endpoint State Change", plain(detail), [endpoint.arn]
-        )
+        self.world.emit_event("aws.sagemaker", "SageMaker Endpoint State Change", plain(detail), [endpoint.arn])
 
 
 def _capture_summary(config: Params | None) -> Params | None:

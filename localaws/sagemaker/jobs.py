@@ -163,16 +163,12 @@ class JobRunner:
         stream = LogStream(client, group, f"{job.name}/algo-1-{int(time.time())}")
 
         def line(text: str) -> None:
-            shown = text.replace(
-                "\t", "#011"
-            )  # so SageMaker's log agent writes a tab, and metrics are read from it
+            shown = text.replace("\t", "#011")  # so SageMaker's log agent writes a tab, and metrics are read from it
             stream.add(shown)
             on_line(shown)
 
         try:
-            child = Child(
-                argv, folder=job.folder, environment=environment, on_line=line, guardian=self.guardian
-            )
+            child = Child(argv, folder=job.folder, environment=environment, on_line=line, guardian=self.guardian)
         except OSError as error:
             stream.close()
             raise JobError(f"AlgorithmError: the container could not start {argv[0]!r}: {error}") from error

@@ -73,9 +73,7 @@ class ModelPackages(Resources):
             {"CrossAccountFilterOption": "SameAccount"},
         )
         summaries = [_without(group.description, "CreatedBy") for group in list(self.groups.values())]
-        return page(
-            summaries, call.params, name="ModelPackageGroupName", result="ModelPackageGroupSummaryList"
-        )
+        return page(summaries, call.params, name="ModelPackageGroupName", result="ModelPackageGroupSummaryList")
 
     def delete_model_package_group(self, call: Call) -> None:
         with self.lock:
@@ -171,9 +169,7 @@ class ModelPackages(Resources):
         group, _, version = name.rpartition("model-package/")[2].partition("/")
         with self.lock:
             found = (
-                self.groups[group].packages.get(int(version))
-                if group in self.groups and version.isdigit()
-                else None
+                self.groups[group].packages.get(int(version)) if group in self.groups and version.isdigit() else None
             )
         if found is None:
             raise invalid(f"ModelPackage {name} does not exist.")

@@ -86,9 +86,7 @@ class Models(ModelPackages):
             refuse_others(operation, container, {"ModelPackageName", *CONTAINER - {"Image", "ModelDataUrl"}})
             container = self._of_package(container)
         refuse_others(operation, container, CONTAINER, {"Mode": "SingleModel"})
-        refuse_others(
-            operation, {k: v for k, v in container.get("Environment", {}).items() if k in UNHEEDED}, ()
-        )
+        refuse_others(operation, {k: v for k, v in container.get("Environment", {}).items() if k in UNHEEDED}, ())
         for member in ("Image", "ModelDataUrl"):
             if not container.get(member):
                 raise invalid(f"PrimaryContainer needs {member}.")

@@ -139,9 +139,7 @@ class ProcessingJobs(TrainingJobs):
         transfer = self.jobs.transfer(job)
         for given in job.params.get("ProcessingInputs", []):
             source = given["S3Input"]
-            fetch = (
-                transfer.fetch_manifest if source["S3DataType"] == "ManifestFile" else transfer.fetch_prefix
-            )
+            fetch = transfer.fetch_manifest if source["S3DataType"] == "ManifestFile" else transfer.fetch_prefix
             fetch(source["S3Uri"], local_path(job.folder, source["LocalPath"]))
         for output in _outputs(job.params):
             local_path(job.folder, output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
@@ -220,9 +218,7 @@ def check_processing(params: Params) -> None:
     application = params["AppSpecification"]
     check_image(application["ImageUri"])
     if not application.get("ContainerEntrypoint"):
-        raise NotModelledError(
-            "sagemaker:CreateProcessingJob without ContainerEntrypoint: the image has none"
-        )
+        raise NotModelledError("sagemaker:CreateProcessingJob without ContainerEntrypoint: the image has none")
     cluster = params["ProcessingResources"]["ClusterConfig"]
     known = {"InstanceCount", "InstanceType", "VolumeSizeInGB", "VolumeKmsKeyId"}
     refuse_others(operation, cluster, known)
@@ -248,6 +244,4 @@ def check_processing(params: Params) -> None:
 
 def _check_path(path: str) -> None:
     if not path.startswith("/opt/ml/processing/") or ".." in path.split("/"):
-        raise NotModelledError(
-            f"sagemaker:CreateProcessingJob with LocalPath {path!r}: /opt/ml/processing/… only"
-        )
+        raise NotModelledError(f"sagemaker:CreateProcessingJob with LocalPath {path!r}: /opt/ml/processing/… only")

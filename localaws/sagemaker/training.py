@@ -77,9 +77,7 @@ class TrainingJobs(Resources):
             self._end(job, "Stopped")
 
     def list_training_jobs(self, call: Call) -> Params:
-        refuse_others(
-            "ListTrainingJobs", {k: v for k, v in call.params.items() if k.startswith(("Warm", "Train"))}, ()
-        )
+        refuse_others("ListTrainingJobs", {k: v for k, v in call.params.items() if k.startswith(("Warm", "Train"))}, ())
         described = [self._describe_training(job) for job in self.jobs.all("training")]
         members = (
             "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
@@ -101,12 +99,9 @@ class TrainingJobs(Resources):
         return job
 
     def _describe_training(self, job: Job) -> Params:
-        seconds = (
-            max(1, round((job.ended - job.started).total_seconds())) if job.ended and job.started else None
-        )
+        seconds = max(1, round((job.ended - job.started).total_seconds())) if job.ended and job.started else None
         final = [
-            {"MetricName": name, "Value": value, "Timestamp": at}
-            for name, (value, at) in list(job.metrics.items())
+            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in list(job.metrics.items())
         ]
         return {
             "TrainingJobName": job.name,
@@ -181,9 +176,7 @@ class TrainingJobs(Resources):
         for channel in job.params.get("InputDataConfig", []):
             source = channel["DataSource"]["S3DataSource"]
             folder = job.folder / "ml/input/data" / channel["ChannelName"]
-            fetch = (
-                transfer.fetch_manifest if source["S3DataType"] == "ManifestFile" else transfer.fetch_prefix
-            )
+            fetch = transfer.fetch_manifest if source["S3DataType"] == "ManifestFile" else transfer.fetch_prefix
             fetch(source["S3Uri"], folder)
 
     def _run_toolkit(self, job: Job) -> int:

@@ -59,6 +59,4 @@ def failure_reason(failure: Path, code: int) -> str:
     """How SageMaker words a container's failure: what it wrote about it, else a hint, and the exit code."""
     text = failure.read_text(encoding="utf-8", errors="replace")[:REASON_LENGTH] if failure.exists() else ""
     tail = f", exit code: {code}"
-    return (
-        f"AlgorithmError: {text or 'See job logs for more information'}"[: REASON_LENGTH - len(tail)] + tail
-    )
+    return f"AlgorithmError: {text or 'See job logs for more information'}"[: REASON_LENGTH - len(tail)] + tail

@@ -29,9 +29,7 @@ def check_training(params: Params) -> None:
     if "TrainingImage" not in algorithm:
         raise invalid("AlgorithmSpecification needs a TrainingImage.")
     check_image(algorithm["TrainingImage"])
-    refuse_others(
-        operation, {"TrainingInputMode": algorithm["TrainingInputMode"]}, (), {"TrainingInputMode": "File"}
-    )
+    refuse_others(operation, {"TrainingInputMode": algorithm["TrainingInputMode"]}, (), {"TrainingInputMode": "File"})
     if "sagemaker_program" not in params.get("HyperParameters", {}):
         # The image would train by its built-in algorithm, which is not here.
         refuse_others(operation, {"HyperParameters without sagemaker_program (script mode)": None}, ())
@@ -39,13 +37,9 @@ def check_training(params: Params) -> None:
     refuse_others(operation, params["ResourceConfig"], known, {"KeepAlivePeriodInSeconds": 0})
     if not known - {"VolumeKmsKeyId"} <= params["ResourceConfig"].keys():
         raise invalid("ResourceConfig needs InstanceType, InstanceCount and VolumeSizeInGB.")
-    refuse_others(
-        operation, {"InstanceCount": params["ResourceConfig"]["InstanceCount"]}, (), {"InstanceCount": 1}
-    )
+    refuse_others(operation, {"InstanceCount": params["ResourceConfig"]["InstanceCount"]}, (), {"InstanceCount": 1})
     refuse_others(operation, params["StoppingCondition"], {"MaxRuntimeInSeconds"})
-    refuse_others(
-        operation, params["OutputDataConfig"], {"S3OutputPath", "KmsKeyId"}, {"CompressionType": "GZIP"}
-    )
+    refuse_others(operation, params["OutputDataConfig"], {"S3OutputPath", "KmsKeyId"}, {"CompressionType": "GZIP"})
     _check_channels(operation, params.get("InputDataConfig", []))
 
 
@@ -55,9 +49,7 @@ def _check_channels(operation: str, channels: list[Params]) -> None:
         refuse_others(operation, channel, {"ChannelName", "DataSource", "ContentType"}, harmless)
         refuse_others(operation, channel["DataSource"], {"S3DataSource"})
         source = channel["DataSource"].get("S3DataSource", {})
-        refuse_others(
-            operation, source, {"S3Uri", "S3DataType"}, {"S3DataDistributionType": "FullyReplicated"}
-        )
+        refuse_others(operation, source, {"S3Uri", "S3DataType"}, {"S3DataDistributionType": "FullyReplicated"})
         if source.get("S3DataType") not in ("S3Prefix", "ManifestFile"):
             refuse_others(operation, {"S3DataType": source.get("S3DataType")}, ())
     names = [channel["ChannelName"] for channel in channels]

@@ -67,9 +67,7 @@ class Transfer:
         """A file to an object."""
         bucket, key = split_uri(uri)
         try:
-            self._client.upload_file(
-                str(source), bucket, key, ExtraArgs=encryption(kms_key), Config=IN_THIS_THREAD
-            )
+            self._client.upload_file(str(source), bucket, key, ExtraArgs=encryption(kms_key), Config=IN_THIS_THREAD)
         except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
             raise TransferError(f"could not write {uri}: {error}") from error
 

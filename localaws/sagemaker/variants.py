@@ -50,9 +50,7 @@ class Variant:
         serverless = self.config.get("ServerlessConfig")
         return {
             "VariantName": self.name,
-            "DeployedImages": [
-                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": self.deployed}
-            ],
+            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": self.deployed}],
             "CurrentWeight": self.weight,
             "DesiredWeight": self.weight,
             **present(

@@ -110,9 +110,7 @@ class _Inbox:
 class _Deadlines:
     """When an attempt has taken too long. Time spent on a token is AWS time; other tasks take real time."""
 
-    def __init__(
-        self, visit: Visit, state: TaskState, timeout: float | None, heartbeat: float | None
-    ) -> None:
+    def __init__(self, visit: Visit, state: TaskState, timeout: float | None, heartbeat: float | None) -> None:
         real = visit.interpreter.clock.real if state.waits_for_token else float
         self._end = None if timeout is None else time.monotonic() + real(timeout)
         # Only a token can send heartbeats.

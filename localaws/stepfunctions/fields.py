@@ -13,8 +13,7 @@ LONGEST_NAME = 80
 RULE = frozenset({"Output", "Assign", "Next", "Comment"})
 """What a Choice's rule and a catcher have in common."""
 _RETRIER = frozenset(
-    {"Comment", "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"}
-    | {"JitterStrategy"}
+    {"Comment", "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"} | {"JitterStrategy"}
 )
 
 

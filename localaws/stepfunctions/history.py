@@ -32,9 +32,7 @@ def with_output(value: Any) -> dict[str, Any]:
 class History:
     """Events numbered from 1; `listener` is told of each one, in order."""
 
-    def __init__(
-        self, now: Callable[[], datetime], listener: Callable[[Event], None] = lambda _: None
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], listener: Callable[[Event], None] = lambda _: None) -> None:
         self._now = now
         self._listener = listener
         self._events: list[Event] = []

@@ -58,9 +58,7 @@ class DefinitionError(ValueError):
 class Reader:
     """The fields of one object at `location`. Methods leave a note where a field isn't as it must be."""
 
-    def __init__(
-        self, fields: dict[str, Any], location: str, notes: list[Diagnostic], prefix: str = ""
-    ) -> None:
+    def __init__(self, fields: dict[str, Any], location: str, notes: list[Diagnostic], prefix: str = "") -> None:
         self.fields = fields
         self.location = location
         self._notes = notes

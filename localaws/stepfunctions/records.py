@@ -87,11 +87,7 @@ class Execution:
         if self.outcome.status == "SUCCEEDED":
             return {**found, "output": to_json(self.outcome.output), "outputDetails": {"included": True}}
         # A time-out of the whole execution is told of without a reason.
-        why = (
-            {}
-            if self.outcome.status == "TIMED_OUT"
-            else {"error": self.outcome.error, "cause": self.outcome.cause}
-        )
+        why = {} if self.outcome.status == "TIMED_OUT" else {"error": self.outcome.error, "cause": self.outcome.cause}
         return {**found, **{name: text for name, text in why.items() if text is not None}}
 
     def listed(self) -> dict[str, Any]:

@@ -40,15 +40,11 @@ class StepFunctions(StateMachines):
         with self._mutex:
             machine = self._machine(params["stateMachineArn"])
             if machine.deleting:
-                raise AwsError(
-                    "StateMachineDeleting", f"State Machine is being deleted: '{machine.current.arn}'"
-                )
+                raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{machine.current.arn}'")
             arn = self.arn(f"execution:{machine.current.name}:{name}", "states")
             execution = self._executions.find(arn)
             if execution is None:
-                execution = self._executions.start(
-                    arn, name, machine.current, text, params.get("traceHeader")
-                )
+                execution = self._executions.start(arn, name, machine.current, text, params.get("traceHeader"))
             elif execution.outcome is not None or execution.input != text:
                 raise AwsError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         return {"executionArn": arn, "startDate": execution.started}

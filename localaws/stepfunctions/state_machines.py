@@ -41,9 +41,7 @@ class StateMachines(Service):
         params = call.params
         refuse(params, type="STANDARD", publish=False, encryptionConfiguration={"type": "AWS_OWNED_KEY"})
         check_name(params["name"])
-        revision = self._revision(
-            params, self.arn(f"stateMachine:{params['name']}", "states"), params["name"]
-        )
+        revision = self._revision(params, self.arn(f"stateMachine:{params['name']}", "states"), params["name"])
         with self._mutex:
             existing = self._machines.get(revision.arn)
             if existing is not None:
@@ -57,9 +55,7 @@ class StateMachines(Service):
         params = call.params
         refuse(params, publish=False, encryptionConfiguration={"type": "AWS_OWNED_KEY"})
         if not params.keys() & {"definition", "roleArn", "loggingConfiguration", "tracingConfiguration"}:
-            message = (
-                "One of definition, roleArn, loggingConfiguration, tracingConfiguration must be specified"
-            )
+            message = "One of definition, roleArn, loggingConfiguration, tracingConfiguration must be specified"
             raise AwsError("MissingRequiredParameter", message)
         with self._mutex:
             machine = self._machine(params["stateMachineArn"])
@@ -191,20 +187,14 @@ def refuse(params: dict[str, Any], **understood: Any) -> None:
 
 def check_name(name: str) -> None:
     """Raise for a name that no state machine or execution can have."""
-    if (
-        len(name) > 80
-        or _NO_NAME & set(name)
-        or any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in name)
-    ):
+    if len(name) > 80 or _NO_NAME & set(name) or any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in name):
         raise AwsError("InvalidName", f"Invalid Name: '{name}'")
 
 
 def _same(existing: Machine, wanted: Revision) -> Machine:
     """Creating the same state machine again does nothing; AWS looks at neither role nor tags."""
     now = existing.current
-    alike = replace(
-        wanted, role=now.role, revision_id=now.revision_id, changed=now.changed, machine=now.machine
-    )
+    alike = replace(wanted, role=now.role, revision_id=now.revision_id, changed=now.changed, machine=now.machine)
     if existing.deleting:
         raise AwsError("StateMachineDeleting", f"State Machine is being deleted: '{now.arn}'")
     if alike != now:

@@ -132,20 +132,14 @@ def run(
         "StateMachine": {"Id": f"{_STATES}:stateMachine:machine", "Name": "machine"},
     }
     stop = Stop()
-    ended = Interpreter(machine, mocked, clock, history, context, stop).execute(
-        value, context["Execution"]["RoleArn"]
-    )
+    ended = Interpreter(machine, mocked, clock, history, context, stop).execute(value, context["Execution"]["RoleArn"])
     events = history.events()
     return Outcome(
         status=ended.status,
         output=ended.output,
         error=ended.error,
         cause=ended.cause,
-        path=[
-            event["stateEnteredEventDetails"]["name"]
-            for event in events
-            if "stateEnteredEventDetails" in event
-        ],
+        path=[event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event],
         requests=dict(mocked.requests),
         waited=clock.waited,
         events=events,

@@ -38,9 +38,7 @@ def download(month: str, target: Path) -> None:
         with urllib.request.urlopen(url, timeout=60) as answer, target.open("wb") as file:  # noqa: S310
             shutil.copyfileobj(answer, file)
     except urllib.error.HTTPError as error:
-        raise OSError(
-            f"{url} answered {error.code}; the TLC publishes a month about two months later"
-        ) from error
+        raise OSError(f"{url} answered {error.code}; the TLC publishes a month about two months later") from error
     except (urllib.error.URLError, TimeoutError) as error:
         raise OSError(
             f"can't reach {url} ({getattr(error, 'reason', error)}); this needs the network. "
@@ -74,12 +72,8 @@ def month_name(text: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Download, rename, write the manifest last: it is what makes a drop complete."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "months", nargs="*", type=month_name, default=["2018-01"], help="2018-01 if none is given"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("months", nargs="*", type=month_name, default=["2018-01"], help="2018-01 if none is given")
     parser.add_argument("--output", type=Path, default=Path("data"), help="the drop's folder")
     given = parser.parse_args(argv)
     given.output.mkdir(parents=True, exist_ok=True)

@@ -68,9 +68,7 @@ def make_traffic(source: Path, taken: set[str]) -> None:
     for column in ("pickup_datetime", "dropoff_datetime"):
         rows[column] = pd.to_datetime(rows[column])
     rows["congestion_surcharge"] = rows["congestion_surcharge"].fillna(0)
-    rows = rows.dropna(subset=["passenger_count", "rate_code_id"]).sort_values(
-        "pickup_datetime", kind="stable"
-    )
+    rows = rows.dropna(subset=["passenger_count", "rate_code_id"]).sort_values("pickup_datetime", kind="stable")
     table = load_features()(rows)
     for feature in contract["features"]:
         table = table[allowed(table[feature["name"]], feature)]

@@ -28,9 +28,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     running = LocalAws.start(home, TIME_SCALE)
     yield running
     running.stop()
-    left = subprocess.run(
-        ["pgrep", "-f", str(home)], capture_output=True, text=True, check=False
-    ).stdout.split()
+    left = subprocess.run(["pgrep", "-f", str(home)], capture_output=True, text=True, check=False).stdout.split()
     assert not [pid for pid in left if int(pid) != os.getpid()], "localaws left processes behind"
 
 
@@ -51,9 +49,7 @@ class App:
         pages = client.get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["executionArn"] for page in pages for execution in page["executions"]}
 
-    def drop(
-        self, name: str, files: dict[str, bytes], manifest: dict[str, Any] | bytes | None = None
-    ) -> Execution:
+    def drop(self, name: str, files: dict[str, bytes], manifest: dict[str, Any] | bytes | None = None) -> Execution:
         """Drop a data set and find the execution that the rule starts. One drop at a time."""
         before = self.executions()
         self.stack.drop(name, files, manifest)
@@ -166,7 +162,5 @@ def source_with_toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, tree / name)
     for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(
-        ROOT / "tests" / "models" / "toy", tree / "model", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "tests" / "models" / "toy", tree / "model", ignore=shutil.ignore_patterns("__pycache__"))
     return tree

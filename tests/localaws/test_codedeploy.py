@@ -366,14 +366,10 @@ def test_groups_are_updated_renamed_and_deleted(bench: MakeBench) -> None:
         alarmConfiguration={"enabled": False, "alarms": []},
     )
 
-    found = stage.client.get_deployment_group(
-        applicationName=stage.application, deploymentGroupName="renamed"
-    )
+    found = stage.client.get_deployment_group(applicationName=stage.application, deploymentGroupName="renamed")
     assert found["deploymentGroupInfo"]["alarmConfiguration"] == {"enabled": False, "alarms": []}
     assert found["deploymentGroupInfo"]["deploymentConfigName"] == CANARY
-    assert stage.client.list_deployment_groups(applicationName=stage.application)["deploymentGroups"] == [
-        "renamed"
-    ]
+    assert stage.client.list_deployment_groups(applicationName=stage.application)["deploymentGroups"] == ["renamed"]
     stage.client.delete_deployment_group(applicationName=stage.application, deploymentGroupName="renamed")
     stage.client.delete_application(applicationName=stage.application)
     assert stage.application not in stage.client.list_applications()["applications"]

@@ -30,10 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for channel in ("train", "validation"):
         (folder / channel).mkdir()
         rows = [(chance.uniform(1, 60), chance.uniform(0.1, 20), chance.randint(1, 6)) for _ in range(300)]
-        lines = [
-            f"{3 + 0.5 * minutes + 2 * miles},{minutes},{miles},{riders},1,0.0"
-            for minutes, miles, riders in rows
-        ]
+        lines = [f"{3 + 0.5 * minutes + 2 * miles},{minutes},{miles},{riders},1,0.0" for minutes, miles, riders in rows]
         (folder / channel / f"{channel}.csv").write_text("\n".join(lines) + "\n")
     channels = {f"SM_CHANNEL_{name.upper()}": str(folder / name) for name in ("train", "validation")}
     subprocess.run(
@@ -101,9 +98,7 @@ def test_csv_is_what_one_gets_unless_one_asks(connection: http.client.HTTPConnec
 
 
 @pytest.mark.parametrize("row", ["10.5", "10.5,2.1,1,1", ",,,,", "10.5,,1, ,0", "nan,2.1,1,1,0"])
-def test_too_few_columns_and_blanks_are_missing_values(
-    connection: http.client.HTTPConnection, row: str
-) -> None:
+def test_too_few_columns_and_blanks_are_missing_values(connection: http.client.HTTPConnection, row: str) -> None:
     status, _, text = invoke(connection, row)
     assert status == 200
     assert float(text) > 0

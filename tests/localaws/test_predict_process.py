@@ -142,15 +142,11 @@ def botocores_signature(url: str, request: Request) -> str:
     signer: Any = SigV4Auth(credentials, "sagemaker", "eu-west-1")
     signer._modify_request_before_signing(signed)
     canonical = signer.canonical_request(signed)
-    signer._inject_signature_to_request(
-        signed, signer.signature(signer.string_to_sign(signed, canonical), signed)
-    )
+    signer._inject_signature_to_request(signed, signer.signature(signer.string_to_sign(signed, canonical), signed))
     return str(signed.headers["Authorization"])
 
 
-@pytest.mark.parametrize(
-    "closing", [Answer(closes=True), Answer(headers="Connection: close\r\n", closes=True)]
-)
+@pytest.mark.parametrize("closing", [Answer(closes=True), Answer(headers="Connection: close\r\n", closes=True)])
 def test_a_closed_connection_is_replaced_unnoticed(start: Start, closing: Answer) -> None:
     with FakeSageMaker(Answer(), closing) as sagemaker:
         host = start(sagemaker.url)
@@ -265,9 +261,7 @@ def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
     return context
 
 
-def test_tls_is_kept_alive_and_replaced_too(
-    start: Start, tls: ssl.SSLContext, certificate: tuple[Path, Path]
-) -> None:
+def test_tls_is_kept_alive_and_replaced_too(start: Start, tls: ssl.SSLContext, certificate: tuple[Path, Path]) -> None:
     with FakeSageMaker(Answer(), Answer(closes=True), tls=tls) as sagemaker:
         host = start(sagemaker.url, SSL_CERT_FILE=str(certificate[0]))
         host.invoke(EVENT)

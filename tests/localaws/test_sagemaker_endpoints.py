@@ -40,9 +40,7 @@ class Hosting:
 
     def config(self, *variants: dict[str, Any], **params: Any) -> str:
         name = self.bench.name()
-        self.client.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=list(variants), **params
-        )
+        self.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **params)
         return name
 
     def capture(self, prefix: str, **changes: Any) -> dict[str, Any]:
@@ -132,9 +130,7 @@ def test_an_endpoint_comes_up_answers_and_goes(hosting: Hosting) -> None:
     hosting.gone(name)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         hosting.client.describe_endpoint(EndpointName=name)
-    told = [
-        e["detail"]["EndpointStatus"] for e in hosting.bench.events if e["detail"].get("EndpointName") == name
-    ]
+    told = [e["detail"]["EndpointStatus"] for e in hosting.bench.events if e["detail"].get("EndpointName") == name]
     assert told == ["CREATING", "IN_SERVICE", "DELETING"]
 
 
@@ -172,9 +168,7 @@ def test_failures_of_the_model_come_as_model_errors(hosting: Hosting) -> None:
 
     assert client["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert (client["OriginalStatusCode"], client["OriginalMessage"]) == (415, "as you wish")
-    assert client["Error"]["Message"].startswith(
-        'Received client error (415) from primary with message "as you'
-    )
+    assert client["Error"]["Message"].startswith('Received client error (415) from primary with message "as you')
     assert (server["OriginalStatusCode"], server["Error"]["Code"]) == (500, "ModelError")
     assert "server error (500)" in server["Error"]["Message"]
 
@@ -244,11 +238,7 @@ def records(hosting: Hosting, prefix: str, count: int) -> list[dict[str, Any]]:
 
     def read() -> list[dict[str, Any]]:
         keys = hosting.bench.keys(prefix)
-        lines = [
-            line
-            for key in keys
-            for line in hosting.bench.get(f"s3://{hosting.bench.bucket}/{key}").splitlines()
-        ]
+        lines = [line for key in keys for line in hosting.bench.get(f"s3://{hosting.bench.bucket}/{key}").splitlines()]
         return [json.loads(line) for line in lines]
 
     found: list[dict[str, Any]] = hosting.until(read, lambda found: len(found) >= count)
@@ -311,26 +301,17 @@ def test_everything_is_done_with_the_model_s_role(hosting: Hosting) -> None:
     hosting.invoke(name, b"1", ContentType="text/csv")
     records(hosting, f"roles/{name}", 1)
 
-    used = {
-        (p.action, p.resource) for p in hosting.bench.world.ledger.used() if p.principal == hosting.bench.role
-    }
+    used = {(p.action, p.resource) for p in hosting.bench.world.ledger.used() if p.principal == hosting.bench.role}
 
     bucket = f"arn:aws:s3:::{hosting.bench.bucket}"
-    assert any(
-        action == "s3:GetObject" and resource.startswith(f"{bucket}/models/") for action, resource in used
-    )
-    assert any(
-        action == "s3:PutObject" and resource.startswith(f"{bucket}/roles/{name}")
-        for action, resource in used
-    )
+    assert any(action == "s3:GetObject" and resource.startswith(f"{bucket}/models/") for action, resource in used)
+    assert any(action == "s3:PutObject" and resource.startswith(f"{bucket}/roles/{name}") for action, resource in used)
 
 
 def test_weights_decide_and_a_target_variant_overrides(hosting: Hosting) -> None:
     first, second = hosting.model("first"), hosting.model("second")
     name = hosting.endpoint(
-        hosting.config(
-            variant(first, "A", InitialVariantWeight=0), variant(second, "B", InitialVariantWeight=3)
-        )
+        hosting.config(variant(first, "A", InitialVariantWeight=0), variant(second, "B", InitialVariantWeight=3))
     )
     hosting.settled(name)
 
@@ -476,9 +457,7 @@ def test_models_and_configs_are_listed_and_deleted(hosting: Hosting) -> None:
         hosting.client.delete_model(ModelName=model)
 
 
-def test_the_real_model_server_predicts(
-    hosting: Hosting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_real_model_server_predicts(hosting: Hosting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     server = ROOT / "localaws/containers/xgboost_server.py"
     monkeypatch.setattr(model_server, "SERVER", server)
     train = (
@@ -490,9 +469,7 @@ def test_the_real_model_server_predicts(
     archive = packed({"xgboost-model": (tmp_path / "m.ubj").read_bytes()})
     data = hosting.bench.put(f"models/{name}.tar.gz", archive)
     container = {"Image": IMAGE, "ModelDataUrl": data}
-    hosting.client.create_model(
-        ModelName=name, PrimaryContainer=container, ExecutionRoleArn=hosting.bench.role
-    )
+    hosting.client.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=hosting.bench.role)
 
     endpoint = hosting.endpoint(hosting.config(variant(name)))
 

@@ -54,9 +54,7 @@ def alive(pid: int) -> bool:
 def test_a_training_job_goes_from_s3_to_s3(bench: Bench) -> None:
     bench.put("data/train/one.csv", "1,2\n")
     bench.put("data/train/more/two.csv", "3,4\n")
-    listed = bench.put(
-        "data/list.manifest", json.dumps([{"prefix": f"s3://{bench.bucket}/data/"}, "train/one.csv"])
-    )
+    listed = bench.put("data/list.manifest", json.dumps([{"prefix": f"s3://{bench.bucket}/data/"}, "train/one.csv"]))
     script = """
         import argparse, os, pathlib
         parser = argparse.ArgumentParser()
@@ -99,9 +97,7 @@ def test_a_training_job_goes_from_s3_to_s3(bench: Bench) -> None:
     assert [(m["MetricName"], m["Value"]) for m in job["FinalMetricDataList"]] == [("train:rmse", 0.25)]
     assert job["BillableTimeInSeconds"] >= 1
     assert "[3]#011train-rmse:0.25" in bench.log("/aws/sagemaker/TrainingJobs", f"{name}/algo-1-")
-    assert bench.client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"] == [
-        {"Key": "owner", "Value": "me"}
-    ]
+    assert bench.client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"] == [{"Key": "owner", "Value": "me"}]
     told = [e["detail"]["SecondaryStatus"] for e in bench.events if e["resources"] == [job["TrainingJobArn"]]]
     assert told == statuses
     assert not (bench.world.settings.home / "jobs" / "training" / name).exists()
@@ -202,11 +198,7 @@ def test_a_processing_job_finds_its_contract_below_opt_ml(bench: Bench) -> None:
     }  # fmt: skip
     assert not leaked
     assert environment["HOME"] != os.environ.get("HOME")
-    told = [
-        e["detail"]["ProcessingJobStatus"]
-        for e in bench.events
-        if e["resources"] == [job["ProcessingJobArn"]]
-    ]
+    told = [e["detail"]["ProcessingJobStatus"] for e in bench.events if e["resources"] == [job["ProcessingJobArn"]]]
     assert told == ["InProgress", "InProgress", "Completed"]
 
 

@@ -289,9 +289,7 @@ class TestStateMachines:
             }
         ]
 
-    def test_a_role_that_states_may_not_assume(
-        self, lab: Lab, make_role: Callable[[World, str, str], str]
-    ) -> None:
+    def test_a_role_that_states_may_not_assume(self, lab: Lab, make_role: Callable[[World, str, str], str]) -> None:
         lab.role = make_role(lab.world, f"{lab.name}-other", "lambda.amazonaws.com")
         assert refusal(lambda: lab.create(machine(S=passes())))[0] == "AccessDeniedException"
 
@@ -331,9 +329,7 @@ class TestExecutions:
         first = start(stateMachineArn=arn, name="n", input='{"a":1}')
         again = start(stateMachineArn=arn, name="n", input='{"a":1}')
         assert (first["executionArn"], first["startDate"]) == (again["executionArn"], again["startDate"])
-        assert (
-            refusal(lambda: start(stateMachineArn=arn, name="n", input="{}"))[0] == "ExecutionAlreadyExists"
-        )
+        assert refusal(lambda: start(stateMachineArn=arn, name="n", input="{}"))[0] == "ExecutionAlreadyExists"
         lab.states.stop_execution(executionArn=first["executionArn"])
         code, _ = refusal(lambda: start(stateMachineArn=arn, name="n", input='{"a":1}'))
         assert code == "ExecutionAlreadyExists"
@@ -403,9 +399,7 @@ class TestExecutions:
 
 class TestLambda:
     def test_payload_and_answer_are_json(self, lab: Lab) -> None:
-        definition = call(
-            "lambda:invoke", {"FunctionName": "echo", "Payload": {"n": "{% $states.input.n %}"}}
-        )
+        definition = call("lambda:invoke", {"FunctionName": "echo", "Payload": {"n": "{% $states.input.n %}"}})
         assert lab.output(definition, {"n": [1]}) == {
             "ExecutedVersion": "7",
             "Payload": {"n": [1]},
@@ -424,9 +418,7 @@ class TestLambda:
     def test_the_services_error(self, lab: Lab) -> None:
         ended = lab.run(call("lambda:invoke", {"FunctionName": "gone", "Payload": {}}))
         assert ended["error"] == "Lambda.ResourceNotFoundException"
-        assert ended["cause"].startswith(
-            "Function not found: gone (Service: AWSLambda; Status Code: 404; Error Code: "
-        )
+        assert ended["cause"].startswith("Function not found: gone (Service: AWSLambda; Status Code: 404; Error Code: ")
 
     def test_an_error_that_is_not_modelled(self, lab: Lab) -> None:
         def denied(called: Call) -> AwsError | None:
@@ -440,9 +432,7 @@ class TestLambda:
     def test_a_time_out_does_not_wait_for_the_function(self, lab: Lab) -> None:
         release = threading.Event()
         FakeLambda.functions["slow"] = lambda _: release.wait(20)
-        execution = lab.start(
-            call("lambda:invoke", {"FunctionName": "slow", "Payload": {}}, TimeoutSeconds=1)
-        )
+        execution = lab.start(call("lambda:invoke", {"FunctionName": "slow", "Payload": {}}, TimeoutSeconds=1))
         assert lab.wait(execution)["error"] == "States.Timeout"
         release.set()
 
@@ -508,9 +498,7 @@ class TestTokens:
 
     def test_an_output_that_is_no_json(self, lab: Lab) -> None:
         _, token = self.asked(lab)
-        assert (
-            refusal(lambda: lab.states.send_task_success(taskToken=token, output="{"))[0] == "InvalidOutput"
-        )
+        assert refusal(lambda: lab.states.send_task_success(taskToken=token, output="{"))[0] == "InvalidOutput"
         lab.states.send_task_success(taskToken=token, output="{}")
 
     def test_a_token_expires_in_aws_time(self, lab: Lab) -> None:
@@ -539,10 +527,7 @@ class TestTokens:
         ask = workflow(A=task(Resource=TOKEN, Arguments=self.ARGUMENTS))
         fail = workflow(W={"Type": "Wait", "Seconds": 300, "Next": "F"}, F={"Type": "Fail", "Error": "E"})
         assert lab.run(machine(S={"Type": "Parallel", "Branches": [ask, fail]}))["error"] == "E"
-        assert (
-            refusal(lambda: lab.states.send_task_success(taskToken=tokens[0], output="1"))[0]
-            == "TaskTimedOut"
-        )
+        assert refusal(lambda: lab.states.send_task_success(taskToken=tokens[0], output="1"))[0] == "TaskTimedOut"
 
     def test_an_answer_while_the_function_still_runs(self, lab: Lab) -> None:
         def answers_itself(payload: dict[str, str]) -> None:
@@ -704,9 +689,7 @@ class TestDynamoDb:
         )
         return lab.name
 
-    @pytest.mark.parametrize(
-        ("resource", "prefix"), [("dynamodb", "DynamoDB"), ("aws-sdk:dynamodb", "DynamoDb")]
-    )
+    @pytest.mark.parametrize(("resource", "prefix"), [("dynamodb", "DynamoDB"), ("aws-sdk:dynamodb", "DynamoDb")])
     def test_put_get_and_condition(self, lab: Lab, table: str, resource: str, prefix: str) -> None:
         item = {"pk": {"S": "{% $states.input.id %}"}, "n": {"N": "{% $string($states.input.n) %}"}}
         put = {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
@@ -764,16 +747,12 @@ class TestOthers:
 
     def test_only_started(self, lab: Lab) -> None:
         child = lab.create(machine(C=passes()), "child")
-        output = lab.output(
-            call("states:startExecution", {"StateMachineArn": child, "Name": "n", "Input": {}})
-        )
+        output = lab.output(call("states:startExecution", {"StateMachineArn": child, "Name": "n", "Input": {}}))
         assert output["ExecutionArn"].endswith("child:n")
 
 
 class TestLogs:
-    def logged(
-        self, lab: Lab, level: str, definition: dict[str, Any], *, data: bool = False
-    ) -> list[dict[str, Any]]:
+    def logged(self, lab: Lab, level: str, definition: dict[str, Any], *, data: bool = False) -> list[dict[str, Any]]:
         """What is in the log once its last line is there."""
         group = f"/states/{lab.name}"
         lines: list[dict[str, Any]] = []
@@ -814,9 +793,7 @@ class TestLogs:
 
     def test_no_data_and_no_token_unless_wanted(self, lab: Lab) -> None:
         FakeLambda.functions["ask"] = lambda payload: (
-            lab.world.client("stepfunctions").send_task_success(
-                taskToken=payload["token"], output='{"secret": 2}'
-            )
+            lab.world.client("stepfunctions").send_task_success(taskToken=payload["token"], output='{"secret": 2}')
             and None
         )
         definition = machine(

@@ -92,8 +92,6 @@ def test_a_training_job_that_fails_says_so(opt_ml: Path) -> None:
     (opt_ml / "input/data/train/train.csv").write_text("1,2\n")
     done = train(opt_ml, num_round=5)
     assert done.returncode == 1
-    assert (
-        "training failed: channel train has 2 columns, the contract asks for 6" in done.stdout + done.stderr
-    )
+    assert "training failed: channel train has 2 columns, the contract asks for 6" in done.stdout + done.stderr
     assert "ExecuteUserScriptError" in (opt_ml / "output/failure").read_text()
     assert not (opt_ml / "model/xgboost-model").exists()

@@ -121,9 +121,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Compute Baseline": {"ProcessingJobStatus": "Completed"},
         "Evaluate Candidate": {"ProcessingJobStatus": "Completed"},
         "Check Gates": payload({"passed": True, "failures": [], "metrics": {}}),
-        "Register Model": {
-            "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/taxi-fare/1"
-        },
+        "Register Model": {"ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/taxi-fare/1"},
         "Create Model": {"ModelArn": "arn"},
         "Configure Dev Endpoint": {"EndpointConfigArn": "arn"},
         "Create Dev Endpoint": {"EndpointArn": "arn"},

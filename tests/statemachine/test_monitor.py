@@ -25,7 +25,10 @@ PLAN = {
 
 
 def monitor(**answers: Any) -> Outcome:
-    """Run the monitor machine; `answers` replace those of a run that finds one drifted feature; `given` is its input."""
+    """Run the monitor machine; `answers` replace those of a run that finds one drifted feature.
+
+    `given` is its input.
+    """
     given = answers.pop("given", {})
     well: dict[str, Any] = {
         "Plan Monitoring": payload(PLAN),

@@ -58,10 +58,7 @@ def test_the_first_release_shifts_at_once_and_retires_nobody() -> None:
     outcome = release(champion=False)
     assert outcome.path[-2:] == ["Is There a Predecessor?", "Release Live"]
     assert outcome.requests["Shift Traffic"][0]["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
-    assert (
-        "--champion"
-        not in outcome.requests["Evaluate Candidate"][0]["AppSpecification"]["ContainerArguments"]
-    )
+    assert "--champion" not in outcome.requests["Evaluate Candidate"][0]["AppSpecification"]["ContainerArguments"]
 
 
 def test_a_later_release_shifts_by_the_stacks_config_and_meets_the_champion() -> None:
@@ -184,9 +181,7 @@ def test_stale_evidence_voids_the_yes() -> None:
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_failed_deployment_is_seen_to_be_rolled_back_before_clean_up(status: str) -> None:
-    info = {
-        "DeploymentInfo": {"Status": status, "ErrorInformation": {"Code": "ALARM", "Message": "alarm fired"}}
-    }
+    info = {"DeploymentInfo": {"Status": status, "ErrorInformation": {"Code": "ALARM", "Message": "alarm fired"}}}
     outcome = release(Read_Deployment=info)
     assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Rolled Back", "rolledBack")
     assert "alarm fired" in closed_as(outcome)["error"]["Cause"]
@@ -246,9 +241,7 @@ def test_a_throttled_call_is_tried_again(state: str) -> None:
 def test_a_release_that_can_not_be_watched_serves_and_says_so() -> None:
     outcome = release(Start_Monitoring=DENIED)
     assert outcome.path[-1] == "Release Live"
-    assert (
-        outcome.requests["Announce Release"][0]["Payload"]["error"]["Error"] == "Some.AccessDeniedException"
-    )
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"]["Error"] == "Some.AccessDeniedException"
     assert "Clean Up" not in outcome.path
 
 

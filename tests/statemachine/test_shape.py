@@ -28,9 +28,7 @@ def tasks() -> Iterator[tuple[str, str, dict[str, Any], bool]]:
         yield from _tasks(machine, json.loads(definition(machine))["States"], in_branch=False)
 
 
-def _tasks(
-    machine: str, states: dict[str, Any], in_branch: bool
-) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
+def _tasks(machine: str, states: dict[str, Any], in_branch: bool) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
     for name, state in states.items():
         if state["Type"] == "Task":
             yield machine, name, state, in_branch
@@ -56,9 +54,7 @@ CATCHING = [task for task in ALL if not task[3] and task[:2] != ("monitor", "Tel
 """A branch's Parallel catches for it; the monitor's last word has nothing after it."""
 
 
-@pytest.mark.parametrize(
-    ("machine", "name", "state", "in_branch"), CATCHING, ids=[f"{t[0]}: {t[1]}" for t in CATCHING]
-)
+@pytest.mark.parametrize(("machine", "name", "state", "in_branch"), CATCHING, ids=[f"{t[0]}: {t[1]}" for t in CATCHING])
 def test_every_task_has_a_way_out(machine: str, name: str, state: dict[str, Any], in_branch: bool) -> None:
     assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 

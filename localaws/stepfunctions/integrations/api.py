@@ -43,9 +43,7 @@ class Api:
     def call(self, clients: Clients, arguments: Any) -> dict[str, Any]:
         """The response, as a state machine sees it. Raises `Failure`."""
         operation = service_model(self.service).operation_model(self.operation)
-        request = (
-            shapes.to_request(operation.input_shape, self._texts(arguments)) if operation.input_shape else {}
-        )
+        request = shapes.to_request(operation.input_shape, self._texts(arguments)) if operation.input_shape else {}
         try:
             response = getattr(clients(self.service), xform_name(self.operation))(**request)
         except ParamValidationError as error:

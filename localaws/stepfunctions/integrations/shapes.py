@@ -91,9 +91,7 @@ def complaints(shape: Shape, value: Any, field: str, any_json: frozenset[str]) -
             yield field, f"The value for the field '{field.rpartition('/')[2]}' must be a STRING"
 
 
-def _members(
-    shape: Shape, value: dict[str, Any], field: str, any_json: frozenset[str]
-) -> Iterator[tuple[str, str]]:
+def _members(shape: Shape, value: dict[str, Any], field: str, any_json: frozenset[str]) -> Iterator[tuple[str, str]]:
     members = {pascal(name): member for name, member in shape.members.items()}
     for name in shape.required_members:
         if pascal(name) not in value:

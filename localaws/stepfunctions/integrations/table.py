@@ -99,9 +99,7 @@ def _optimized() -> dict[tuple[str, str], Action]:
     publish = Api("sns", "Publish", _SNS, any_json=frozenset({"Message"}))
     events = Api("events", "PutEvents", _EVENTS, any_json=frozenset({"Detail"}))
     start = Api("stepfunctions", "StartExecution", _STATES, epoch_millis, frozenset({"Input"}))
-    items = {
-        name: Api("dynamodb", name, _DYNAMODB) for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
-    }
+    items = {name: Api("dynamodb", name, _DYNAMODB) for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")}
     sagemaker = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "CreateModel")
     endpoints = ("CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint")
     table: dict[tuple[str, str], Action] = {
@@ -157,9 +155,7 @@ def _nested() -> Job:
 
 def _parsed(described: dict[str, Any]) -> dict[str, Any]:
     """A child execution with its input and output as JSON, which is what `sync:2` adds to `sync`."""
-    texts: dict[str, Any] = {
-        name: json.loads(described[name]) for name in ("Input", "Output") if name in described
-    }
+    texts: dict[str, Any] = {name: json.loads(described[name]) for name in ("Input", "Output") if name in described}
     return {**described, **texts}
 
 

@@ -13,9 +13,7 @@ import xgboost as xgb
 
 def read(channel: str) -> xgb.DMatrix:
     """Read a channel's CSV, label first."""
-    rows = pd.read_csv(
-        Path(os.environ[f"SM_CHANNEL_{channel.upper()}"], f"{channel}.csv"), header=None
-    ).to_numpy()
+    rows = pd.read_csv(Path(os.environ[f"SM_CHANNEL_{channel.upper()}"], f"{channel}.csv"), header=None).to_numpy()
     return xgb.DMatrix(rows[:, 1:], label=rows[:, 0])
 
 
@@ -30,9 +28,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     rounds = given.pop("num_round")
     train, validation = read("train"), read("validation")
-    model = xgb.train(
-        given, train, rounds, evals=[(train, "train"), (validation, "validation")], verbose_eval=True
-    )
+    model = xgb.train(given, train, rounds, evals=[(train, "train"), (validation, "validation")], verbose_eval=True)
     target = Path(os.environ["SM_MODEL_DIR"])
     (target / "xgboost-model").write_bytes(model.save_raw("ubj"))
     shutil.copyfile(Path(__file__).with_name("contract.json"), target / "contract.json")

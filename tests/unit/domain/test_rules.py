@@ -149,9 +149,7 @@ def test_every_file_of_a_window_lies_under_one_of_its_hours(
     assert captured_at(key) == moment.replace(microsecond=0)
 
 
-@pytest.mark.parametrize(
-    "key", ["capture/e/x.jsonl", "2026/13/01/00/00-00-000-a.jsonl", "2026/01/01/00/x.jsonl"]
-)
+@pytest.mark.parametrize("key", ["capture/e/x.jsonl", "2026/13/01/00/00-00-000-a.jsonl", "2026/01/01/00/x.jsonl"])
 def test_other_keys_have_no_time(key: str) -> None:
     assert captured_at(key) is None
 

@@ -14,9 +14,7 @@ from tests.fakes.story import ROOT
 
 APPS = sorted(path for path in (ROOT / "functions").glob("*/app.py") if path.parent.name != "predict")
 CLASSES = [
-    value
-    for value in vars(errors).values()
-    if isinstance(value, type) and issubclass(value, errors.SafeDeployError)
+    value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.SafeDeployError)
 ]
 
 

@@ -34,9 +34,7 @@ def promoting(story: Story) -> Story:
         ("live", State.LIVE, "is live"),
     ],
 )
-def test_an_end_is_recorded_told_and_frees_the_lock(
-    promoting: Story, outcome: str, state: State, words: str
-) -> None:
+def test_an_end_is_recorded_told_and_frees_the_lock(promoting: Story, outcome: str, state: State, words: str) -> None:
     sent = len(promoting.outside.topic.sent)
     error = {"Error": "States.Timeout", "Cause": ""}
     for _ in range(2):

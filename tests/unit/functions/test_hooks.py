@@ -129,9 +129,7 @@ def test_going_back_to_a_live_release_needs_no_lock(story: Story) -> None:
 
 
 @pytest.mark.parametrize("function", ["check_version", "check_traffic"])
-@pytest.mark.parametrize(
-    "error", [TransientError("CodeDeploy is away"), RuntimeError("a bug"), SystemExit("worse")]
-)
+@pytest.mark.parametrize("error", [TransientError("CodeDeploy is away"), RuntimeError("a bug"), SystemExit("worse")])
 def test_whatever_breaks_is_reported_as_failed(
     published: Story, monkeypatch: pytest.MonkeyPatch, function: str, error: BaseException
 ) -> None:
@@ -143,9 +141,7 @@ def test_whatever_breaks_is_reported_as_failed(
 
 
 @pytest.mark.parametrize("function", ["check_version", "check_traffic"])
-def test_what_hangs_is_given_up_on_in_time(
-    published: Story, monkeypatch: pytest.MonkeyPatch, function: str
-) -> None:
+def test_what_hangs_is_given_up_on_in_time(published: Story, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
     never = threading.Event()
 
     def hangs(*_: object) -> None:
@@ -198,9 +194,7 @@ def test_an_alias_that_holds_all_weight_for_the_version_counts(shifted: Story) -
 
 
 @pytest.mark.parametrize(("alias", "weights"), [("1", {}), ("1", {"2": 0.9}), ("2", {"1": 0.1})])
-def test_traffic_that_has_not_all_arrived_fails(
-    shifted: Story, alias: str, weights: dict[str, float]
-) -> None:
+def test_traffic_that_has_not_all_arrived_fails(shifted: Story, alias: str, weights: dict[str, float]) -> None:
     shifted.outside.functions.alias, shifted.outside.functions.weights = alias, weights
     failed(shifted, "check_traffic", "not all of it")
 

@@ -241,9 +241,7 @@ def test_refuses_when_production_serves_from_what_has_no_record(story: Story) ->
         ({"key": "drops/a/b/manifest.json"}, "detail.object.key must be drops/<name>/manifest.json"),
     ],
 )
-def test_an_event_that_is_no_drop_is_the_callers_mistake(
-    story: Story, change: dict[str, str], words: str
-) -> None:
+def test_an_event_that_is_no_drop_is_the_callers_mistake(story: Story, change: dict[str, str], words: str) -> None:
     from tests.fakes.story import object_created
 
     event = object_created()
@@ -252,9 +250,7 @@ def test_an_event_that_is_no_drop_is_the_callers_mistake(
         story.call("register_drop", {"releaseId": FIRST, "executionArn": "arn", "event": event})
 
 
-def test_two_drops_of_the_same_content_at_once_end_with_a_retry(
-    story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_drops_of_the_same_content_at_once_end_with_a_retry(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     from safe_deploy.errors import ConditionFailedError
 
     story.drop()

@@ -131,9 +131,7 @@ def test_the_audit_trail_keeps_an_entry_once(records: Records) -> None:
 
 # ---- approvals ----
 
-APPROVAL = Approval(
-    "a" * 32, FIRST, "hash", "token-hash", b"\x00cipher\xff", "digest", NOW + timedelta(hours=1)
-)
+APPROVAL = Approval("a" * 32, FIRST, "hash", "token-hash", b"\x00cipher\xff", "digest", NOW + timedelta(hours=1))
 YES = Decision("approve", "Ada", "", "2026-01-31T12:30:00Z", "192.0.2.10")
 NO = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z", "192.0.2.11")
 

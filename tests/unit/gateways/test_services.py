@@ -134,9 +134,7 @@ def test_lists_are_whole_and_in_order(objects: Objects) -> None:
     for number in (2, 1, 10):
         objects.write(f"{ROOT}/p/{number}", b"x", "text/plain")
     objects.write(f"{ROOT}/q/1", b"x", "text/plain")
-    assert [found.uri for found in objects.list(ARTIFACTS, "p/")] == [
-        f"{ROOT}/p/{n}" for n in ("1", "10", "2")
-    ]
+    assert [found.uri for found in objects.list(ARTIFACTS, "p/")] == [f"{ROOT}/p/{n}" for n in ("1", "10", "2")]
     assert list(objects.list(ARTIFACTS, "nothing/")) == []
 
 
@@ -180,8 +178,7 @@ def test_metrics_are_written_in_batches(stub: Stub) -> None:
     def asked(names: list[str]) -> dict[str, Any]:
         dimensions = [{"Name": "ModelName", "Value": "m"}]
         data = [
-            {"MetricName": name, "Dimensions": dimensions, "Value": values[name], "Timestamp": AT}
-            for name in names
+            {"MetricName": name, "Dimensions": dimensions, "Value": values[name], "Timestamp": AT} for name in names
         ]
         return {"Namespace": "N", "MetricData": data}
 
@@ -205,9 +202,7 @@ def test_the_alias_is_read_with_its_versions_environment(stub: Stub) -> None:
     function = stub("lambda")
     alias = {"FunctionVersion": "3", "RoutingConfig": {"AdditionalVersionWeights": {"4": 0.1}}}
     function.add_response("get_alias", alias, {"FunctionName": "predict", "Name": "live"})
-    function.add_response(
-        "get_function_configuration", *configuration("3", RELEASE_ID="r", ENDPOINT_NAME="e")
-    )
+    function.add_response("get_function_configuration", *configuration("3", RELEASE_ID="r", ENDPOINT_NAME="e"))
     assert LambdaFunctions("predict", "live").live() == Alias(LiveVersion("3", "r", "e"), {"4": 0.1})
 
 
@@ -272,9 +267,7 @@ def described(**changes: Any) -> dict[str, Any]:
         ({"EnableCapture": False, "CaptureStatus": "Started"}, 0),
     ],
 )
-def test_an_endpoint_is_described_with_its_capture(
-    stub: Stub, capture: dict[str, Any], percentage: int
-) -> None:
+def test_an_endpoint_is_described_with_its_capture(stub: Stub, capture: dict[str, Any], percentage: int) -> None:
     full = {"CurrentSamplingPercentage": 100, "DestinationS3Uri": "s3://b/capture", "KmsKeyId": "k"}
     answer = described(DataCaptureConfig={**full, **capture}) if capture else described()
     stub("sagemaker").add_response("describe_endpoint", answer, {"EndpointName": "e"})
@@ -348,9 +341,7 @@ def test_an_execution_is_looked_at(stub: Stub) -> None:
 
 def test_a_task_is_answered_or_found_gone(stub: Stub) -> None:
     functions = stub("stepfunctions")
-    functions.add_response(
-        "send_task_success", {}, {"taskToken": "t", "output": json.dumps({"decision": "approved"})}
-    )
+    functions.add_response("send_task_success", {}, {"taskToken": "t", "output": json.dumps({"decision": "approved"})})
     assert StepFunctionsExecutions().succeed("t", {"decision": "approved"})
     for code in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
         functions.add_client_error("send_task_success", code)
@@ -390,9 +381,7 @@ def deployment(kind: str, content: dict[str, str]) -> dict[str, Any]:
 
 def test_a_deployments_target_is_read_from_its_app_spec(stub: Stub) -> None:
     codedeploy = stub("codedeploy")
-    codedeploy.add_response(
-        "get_deployment", deployment("String", {"content": APP_SPEC}), {"deploymentId": "d-1"}
-    )
+    codedeploy.add_response("get_deployment", deployment("String", {"content": APP_SPEC}), {"deploymentId": "d-1"})
     assert CodeDeployDeployments().get("d-1") == Deployment("d-1", "4")
 
 
@@ -407,9 +396,7 @@ def test_the_app_spec_is_fetched_by_its_digest_as_aws_leaves_it_out(stub: Stub) 
     assert CodeDeployDeployments().get("d-1").target_version == "4"
 
 
-@pytest.mark.parametrize(
-    "app_spec", ["version: 0.0", "{}", '{"Resources": []}', '{"Resources": [{"a": {}}]}']
-)
+@pytest.mark.parametrize("app_spec", ["version: 0.0", "{}", '{"Resources": []}', '{"Resources": [{"a": {}}]}'])
 def test_an_app_spec_that_is_not_ours_is_an_error(stub: Stub, app_spec: str) -> None:
     stub("codedeploy").add_response("get_deployment", deployment("String", {"content": app_spec}))
     with pytest.raises(InvalidRequestError, match="AppSpec"):
@@ -421,7 +408,5 @@ def test_a_hook_reports_and_a_second_report_changes_nothing(stub: Stub) -> None:
     asked = {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "h", "status": "Failed"}
     codedeploy.add_response("put_lifecycle_event_hook_execution_status", {}, asked)
     CodeDeployDeployments().report("d-1", "h", succeeded=False)
-    codedeploy.add_client_error(
-        "put_lifecycle_event_hook_execution_status", "LifecycleEventAlreadyCompletedException"
-    )
+    codedeploy.add_client_error("put_lifecycle_event_hook_execution_status", "LifecycleEventAlreadyCompletedException")
     CodeDeployDeployments().report("d-1", "h", succeeded=True)

@@ -157,9 +157,7 @@ def test_an_address_we_cannot_sign_for_is_refused(world: Callable[..., World], u
         world().endpoint({**ENVIRON, "AWS_ENDPOINT_URL": url})
 
 
-@pytest.mark.parametrize(
-    "partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"]
-)
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"])
 def test_every_regions_address_is_boto3s(partition: str) -> None:
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b")
     regions = session.get_available_regions("sagemaker-runtime", partition)
@@ -252,9 +250,7 @@ def test_three_failures_have_a_name(world: Callable[..., World], step: Any, name
     ("answer", "name", "message"),
     [
         (
-            refusal(
-                424, "ModelError", OriginalStatusCode=500, OriginalMessage="row 7.25 of jane", Message="x"
-            ),
+            refusal(424, "ModelError", OriginalStatusCode=500, OriginalMessage="row 7.25 of jane", Message="x"),
             "ModelContainerError",
             "the container of endpoint b-prod answered 500",
         ),
@@ -331,6 +327,5 @@ def test_the_jitter_is_random(monkeypatch: pytest.MonkeyPatch, world: Callable[.
             model.invoke(b"1", seconds=20)
     assert len(set(here.pauses)) == 40
     assert all(
-        0 <= first < 1 and 0 <= second < 2
-        for first, second in zip(here.pauses[::2], here.pauses[1::2], strict=True)
+        0 <= first < 1 and 0 <= second < 2 for first, second in zip(here.pauses[::2], here.pauses[1::2], strict=True)
     )

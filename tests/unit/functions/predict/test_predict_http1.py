@@ -67,17 +67,13 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, FakeSoc
 
 
 def exchange(connection: Any, body: bytes = b"1,2", seconds: float = 5.0) -> Any:
-    return connection.exchange(
-        "/path", {"host": "h", "content-type": "text/csv"}, body, time.monotonic() + seconds
-    )
+    return connection.exchange("/path", {"host": "h", "content-type": "text/csv"}, body, time.monotonic() + seconds)
 
 
 def test_sends_one_whole_request(connect: Callable[..., Any]) -> None:
     connection, fake = connect(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Thing:  a b \r\n\r\n1.5")
     answer = exchange(connection)
-    assert fake.sent == (
-        b"POST /path HTTP/1.1\r\nhost: h\r\ncontent-type: text/csv\r\ncontent-length: 3\r\n\r\n1,2"
-    )
+    assert fake.sent == (b"POST /path HTTP/1.1\r\nhost: h\r\ncontent-type: text/csv\r\ncontent-length: 3\r\n\r\n1,2")
     assert (answer.status, answer.headers["x-thing"], answer.body) == (200, "a b", b"1.5")
     assert connection.is_open
 
@@ -150,9 +146,7 @@ def test_an_answer_without_a_body(connect: Callable[..., Any], status: int) -> N
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 100_000,
     ],
 )
-def test_what_is_not_known_is_refused_and_the_connection_closed(
-    connect: Callable[..., Any], answer: bytes
-) -> None:
+def test_what_is_not_known_is_refused_and_the_connection_closed(connect: Callable[..., Any], answer: bytes) -> None:
     connection, fake = connect(answer)
     with pytest.raises(http1.ProtocolError):
         exchange(connection)

@@ -125,9 +125,7 @@ def test_a_base64_body(serving: Callable[..., Serving]) -> None:
         ({"headers": {"content-type": "text/csv"}, "body": "1,2,x"}, 422, "row 1, change: "),
     ],
 )
-def test_a_bad_event_is_answered(
-    serving: Callable[..., Serving], event: Any, status: int, message: str
-) -> None:
+def test_a_bad_event_is_answered(serving: Callable[..., Serving], event: Any, status: int, message: str) -> None:
     here = serving()
     answer = here.handle(event)
     assert answer["statusCode"] == status

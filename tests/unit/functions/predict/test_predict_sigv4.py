@@ -23,9 +23,7 @@ timestamps = st.datetimes().map(lambda moment: f"{moment:%Y%m%dT%H%M%SZ}".zfill(
 @given(
     method=st.sampled_from(["POST", "GET"]),
     path=st.lists(segments, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)),
-    host=st.tuples(words, st.sampled_from(["", ":8080"])).map(
-        lambda parts: parts[0].lower() + ".example" + parts[1]
-    ),
+    host=st.tuples(words, st.sampled_from(["", ":8080"])).map(lambda parts: parts[0].lower() + ".example" + parts[1]),
     extra=st.dictionaries(words.map(lambda word: f"X-{word}".lower()), values, max_size=4),
     body=st.binary(max_size=200),
     secret=st.text(string.printable.strip() + "/+", min_size=1, max_size=40),

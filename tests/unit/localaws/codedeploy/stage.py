@@ -95,9 +95,7 @@ class FakeAlarms:
 class Stage:
     """One deployment and all that it meets."""
 
-    def __init__(
-        self, config: str = traffic.DEFAULT, hooks: dict[str, str] | None = None, **members: Any
-    ) -> None:
+    def __init__(self, config: str = traffic.DEFAULT, hooks: dict[str, str] | None = None, **members: Any) -> None:
         self.clock = FakeClock()
         self.functions = FakeFunctions(self.clock)
         self.alarms = FakeAlarms()
@@ -160,6 +158,4 @@ class Stage:
     def _make(self, identifier: str, config: str, spec: AppSpec, **members: Any) -> Deployment:
         steps = traffic.steps(traffic.PREDEFINED[config])
         role = "arn:aws:iam::123456789012:role/codedeploy"
-        return Deployment(
-            identifier, "app", "group", config, steps, spec, {}, role, self.clock.now(), **members
-        )
+        return Deployment(identifier, "app", "group", config, steps, spec, {}, role, self.clock.now(), **members)

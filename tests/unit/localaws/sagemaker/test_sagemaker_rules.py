@@ -49,9 +49,7 @@ def test_a_manifest_is_a_prefix_and_names() -> None:
     assert parse_manifest(body, "s3://b/m") == ("s3://b/p/", ["x.csv", "y/z.csv"])
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b'["x"]', b'[{"prefix": "s3://b/"}]', b'[{"prefix": "x"}, 1]']
-)
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'["x"]', b'[{"prefix": "s3://b/"}]', b'[{"prefix": "x"}, 1]'])
 def test_what_is_no_manifest_is_refused(body: bytes) -> None:
     with pytest.raises(TransferError, match="s3://b/m"):
         parse_manifest(body, "s3://b/m")
@@ -124,9 +122,7 @@ def test_lists_are_filtered_and_sorted() -> None:
     items = summaries(10)
     after = items[4]["CreationTime"]
 
-    failed = page(
-        items, {"StatusEquals": "Failed", "SortOrder": "Descending"}, name="N", status="S", result="R"
-    )
+    failed = page(items, {"StatusEquals": "Failed", "SortOrder": "Descending"}, name="N", status="S", result="R")
     late = page(items, {"CreationTimeAfter": after, "SortBy": "Name"}, name="N", result="R")
     named = page(items, {"NameContains": "JOB-03"}, name="N", result="R")
 
@@ -198,18 +194,14 @@ def test_a_plain_training_job_is_taken() -> None:
         ),
     ],
 )
-def test_a_training_job_that_would_run_otherwise_on_aws_is_refused(
-    change: dict[str, Any], named: str
-) -> None:
+def test_a_training_job_that_would_run_otherwise_on_aws_is_refused(change: dict[str, Any], named: str) -> None:
     with pytest.raises(NotModelledError, match=named):
         check_training(training(**change))
 
 
 def test_channels_are_unique_files_that_every_instance_gets() -> None:
     channel = training()["InputDataConfig"][0]
-    sharded = {
-        "S3DataSource": {**channel["DataSource"]["S3DataSource"], "S3DataDistributionType": "ShardedByS3Key"}
-    }
+    sharded = {"S3DataSource": {**channel["DataSource"]["S3DataSource"], "S3DataDistributionType": "ShardedByS3Key"}}
 
     with pytest.raises(AwsError, match="unique"):
         check_training(training(InputDataConfig=[channel, channel]))
@@ -237,11 +229,7 @@ def processing(**changes: Any) -> dict[str, Any]:
         ({"AppSpecification": {"ImageUri": IMAGE}}, "ContainerEntrypoint"),
         ({"ExperimentConfig": {"ExperimentName": "e"}}, "ExperimentConfig"),
         (
-            {
-                "ProcessingInputs": [
-                    {"InputName": "i", "DatasetDefinition": {"LocalPath": "/opt/ml/processing/x"}}
-                ]
-            },
+            {"ProcessingInputs": [{"InputName": "i", "DatasetDefinition": {"LocalPath": "/opt/ml/processing/x"}}]},
             "DatasetDefinition",
         ),
         (
@@ -274,9 +262,7 @@ def processing(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_processing_job_that_would_run_otherwise_on_aws_is_refused(
-    change: dict[str, Any], named: str
-) -> None:
+def test_a_processing_job_that_would_run_otherwise_on_aws_is_refused(change: dict[str, Any], named: str) -> None:
     check_processing(processing(NetworkConfig={"EnableNetworkIsolation": False}))
     with pytest.raises(NotModelledError, match=named):
         check_processing(processing(**change))

@@ -40,9 +40,7 @@ class TestParallel:
         assert run(machine(S=state), 5).output == [{"v": 5}, {"v": 5}]
 
     def test_a_branch_reads_outer_variables_and_keeps_its_own(self) -> None:
-        inside = workflow(
-            A=passes(Assign={"inner": "{% $outer * 2 %}"}, Next="B"), B=passes(Output="{% $inner %}")
-        )
+        inside = workflow(A=passes(Assign={"inner": "{% $outer * 2 %}"}, Next="B"), B=passes(Output="{% $inner %}"))
         states = machine(
             P=passes(Assign={"outer": 4}, Next="S"),
             S=parallel(inside, Next="Q"),
@@ -88,9 +86,7 @@ class TestParallel:
         assert outcome.waited == [1]
 
     def test_a_catcher_assigns_outside(self) -> None:
-        catch = [
-            {"ErrorEquals": ["States.ALL"], "Next": "P", "Assign": {"why": "{% $states.errorOutput.Error %}"}}
-        ]
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": "P", "Assign": {"why": "{% $states.errorOutput.Error %}"}}]
         states = machine(S=parallel(workflow(A=task()), Catch=catch, Next="P"), P=passes(Output="{% $why %}"))
         assert run(states, {}, {"A": TaskError("Boom")}).output == "Boom"
 
@@ -118,9 +114,7 @@ class TestParallel:
 
 class TestMap:
     def test_the_outputs_in_the_order_of_the_items(self) -> None:
-        state = mapped(
-            workflow(P=passes(Output="{% $states.input * 10 %}")), Items="{% $states.input.list %}"
-        )
+        state = mapped(workflow(P=passes(Output="{% $states.input * 10 %}")), Items="{% $states.input.list %}")
         assert run(machine(S=state), {"list": [3, 1, 2]}).output == [30, 10, 20]
 
     def test_the_input_is_the_items(self) -> None:

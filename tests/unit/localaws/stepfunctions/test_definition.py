@@ -30,8 +30,7 @@ def test_a_definition_without_query_language_is_jsonpath() -> None:
     definition = machine(S=passes())
     del definition["QueryLanguage"]
     assert complaints(definition) == [
-        "SCHEMA_VALIDATION_FAILED: 'JSONPath' is not implemented by localaws: "
-        "set it to 'JSONata' at /QueryLanguage"
+        "SCHEMA_VALIDATION_FAILED: 'JSONPath' is not implemented by localaws: set it to 'JSONata' at /QueryLanguage"
     ]
 
 

@@ -77,28 +77,20 @@ class TestRetry:
     def test_delays_never_shrink_nor_pass_the_longest(
         self, interval: int, rate: float, attempt: int, longest: int
     ) -> None:
-        retrier = Retrier(
-            error_equals=("A",), interval_seconds=interval, backoff_rate=rate, max_delay_seconds=longest
-        )
+        retrier = Retrier(error_equals=("A",), interval_seconds=interval, backoff_rate=rate, max_delay_seconds=longest)
         assert retrier.delay(attempt) <= retrier.delay(attempt + 1) <= longest
 
 
 class TestCatch:
     def test_the_error_output_goes_on(self) -> None:
-        assert with_catch(TaskError("Boom", "why"), "Boom").output == {
-            "caught": {"Error": "Boom", "Cause": "why"}
-        }
+        assert with_catch(TaskError("Boom", "why"), "Boom").output == {"caught": {"Error": "Boom", "Cause": "why"}}
 
     def test_what_has_no_cause_has_no_cause(self) -> None:
         assert with_catch(timed_out(), "States.Timeout").output == {"caught": {"Error": "States.Timeout"}}
 
     def test_output_and_variables_of_the_catcher(self) -> None:
-        catch = caught(
-            "A", Assign={"why": "{% $states.errorOutput.Cause %}"}, Output={"in": "{% $states.input %}"}
-        )
-        states = machine(
-            S=task(Catch=catch, Next="Caught"), Caught=passes(Output="{% [$why, $states.input] %}")
-        )
+        catch = caught("A", Assign={"why": "{% $states.errorOutput.Cause %}"}, Output={"in": "{% $states.input %}"})
+        states = machine(S=task(Catch=catch, Next="Caught"), Caught=passes(Output="{% [$why, $states.input] %}"))
         outcome = run(states, 1, {"S": TaskError("A", 'line 1\n"line 2"')})
         assert outcome.output == ['line 1\n"line 2"', {"in": 1}]
 
@@ -112,9 +104,7 @@ class TestCatch:
         assert run(states, {}, {"S": TaskError("C")}).path == ["S", "Caught"]
 
     def test_an_output_that_can_not_be_evaluated_is_caught(self) -> None:
-        state = task(
-            Output="{% $states.result.absent %}", Catch=caught("States.QueryEvaluationError"), Next="Caught"
-        )
+        state = task(Output="{% $states.result.absent %}", Catch=caught("States.QueryEvaluationError"), Next="Caught")
         assert run(machine(S=state, Caught=CAUGHT), {}, {"S": {}}).path == ["S", "Caught"]
 
     def test_arguments_that_can_not_be_evaluated_are_caught(self) -> None:

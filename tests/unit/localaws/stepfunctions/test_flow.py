@@ -29,9 +29,7 @@ class TestData:
         assert output_of(passes(Output=value)) == value
 
     def test_expressions_anywhere_in_an_output(self) -> None:
-        state = passes(
-            Output={"a": ["{% $states.input.n + 1 %}", {"b": "{% $states.input %}"}], "c": "{% null %}"}
-        )
+        state = passes(Output={"a": ["{% $states.input.n + 1 %}", {"b": "{% $states.input %}"}], "c": "{% null %}"})
         assert output_of(state, {"n": 1}) == {"a": [2, {"b": {"n": 1}}], "c": None}
 
     def test_the_context_object(self) -> None:
@@ -77,9 +75,7 @@ class TestData:
 class TestVariables:
     def test_a_variable_lives_on(self) -> None:
         outcome = run(
-            machine(
-                A=passes(Assign={"n": "{% $states.input * 2 %}"}, Next="B"), B=passes(Output="{% $n + 1 %}")
-            ),
+            machine(A=passes(Assign={"n": "{% $states.input * 2 %}"}, Next="B"), B=passes(Output="{% $n + 1 %}")),
             5,
         )
         assert outcome.output == 11
@@ -98,9 +94,7 @@ class TestVariables:
     def test_a_text_with_quotes_and_newlines(self) -> None:
         text = "he said \"no\"\n'why' \\ {% 1 %}"
         outcome = run(
-            machine(
-                A=passes(Assign={"t": "{% $states.input %}"}, Next="B"), B=passes(Output={"t": "{% $t %}"})
-            ),
+            machine(A=passes(Assign={"t": "{% $states.input %}"}, Next="B"), B=passes(Output={"t": "{% $t %}"})),
             text,
         )
         assert outcome.output == {"t": text}
@@ -127,9 +121,7 @@ class TestVariables:
             Catch=[{"ErrorEquals": ["States.ALL"], "Next": "P", "Assign": {"b": "{% $a %}"}}],
             Next="P",
         )
-        states = machine(
-            A=passes(Assign={"a": "old"}, Next="T"), T=failing, P=passes(Output="{% [$a, $b] %}")
-        )
+        states = machine(A=passes(Assign={"a": "old"}, Next="T"), T=failing, P=passes(Output="{% [$a, $b] %}"))
         assert run(states, {}, {"T": TaskError("Boom")}).output == ["old", "old"]
 
 
@@ -169,9 +161,7 @@ class TestChoice:
         assert run(machine(S=state, P=passes())).error == "States.Runtime"
 
     def test_a_condition_must_be_true_or_false(self) -> None:
-        outcome = run(
-            machine(S={"Type": "Choice", "Choices": [{"Condition": "{% 1 %}", "Next": "P"}]}, P=passes())
-        )
+        outcome = run(machine(S={"Type": "Choice", "Choices": [{"Condition": "{% 1 %}", "Next": "P"}]}, P=passes()))
         assert outcome.error == "States.QueryEvaluationError"
         assert "Choices[0]/Condition" in str(outcome.cause)
         assert "Expected 'boolean', but was 'number' for value: 1" in str(outcome.cause)
@@ -228,6 +218,4 @@ class TestMockedTasks:
             run(machine(S=task()), {}, {"Typo": {}})
 
     def test_an_answer_may_look_at_the_task(self) -> None:
-        assert run(machine(S=task(Arguments={"a": 1})), {}, {"S": lambda job: job.arguments}).output == {
-            "a": 1
-        }
+        assert run(machine(S=task(Arguments={"a": 1})), {}, {"S": lambda job: job.arguments}).output == {"a": 1}

@@ -161,9 +161,7 @@ class TestErrors:
                 raise EndpointConnectionError(endpoint_url="http://nowhere")
 
         with pytest.raises(Failure) as caught:
-            Api("sagemaker", "DescribeEndpoint", self.SDK).call(
-                lambda _: Unreachable(), {"EndpointName": "e"}
-            )
+            Api("sagemaker", "DescribeEndpoint", self.SDK).call(lambda _: Unreachable(), {"EndpointName": "e"})
         assert caught.value.error == "SageMaker.SdkClientException"
 
 

@@ -70,15 +70,11 @@ class TestTimeouts:
         }  # fmt: skip
 
     def test_only_the_time_of_a_token_is_scaled(self) -> None:
-        _, _, wait = start(
-            machine(S=task(Resource=TOKEN, TimeoutSeconds=3600)), until_cancelled, scale=36_000
-        )
+        _, _, wait = start(machine(S=task(Resource=TOKEN, TimeoutSeconds=3600)), until_cancelled, scale=36_000)
         assert wait().error == "States.Timeout"
 
     def test_the_time_of_other_tasks_is_real(self) -> None:
-        _, _, wait = start(
-            machine(S=task(TimeoutSeconds=10)), lambda task: task.cancelled.wait(0.05), scale=1000
-        )
+        _, _, wait = start(machine(S=task(TimeoutSeconds=10)), lambda task: task.cancelled.wait(0.05), scale=1000)
         assert wait().output is False
 
     def test_a_time_out_from_an_expression(self) -> None:
@@ -188,9 +184,7 @@ class TestStop:
         stop = Stop()
         stop(Outcome("ABORTED"))
         history = History(lambda: datetime.now(UTC))
-        interpreter = Interpreter(
-            parse(machine(S=passes())), Runner(until_cancelled), Clock(), history, CONTEXT, stop
-        )
+        interpreter = Interpreter(parse(machine(S=passes())), Runner(until_cancelled), Clock(), history, CONTEXT, stop)
         assert interpreter.execute({}, "role").status == "ABORTED"
 
 
