@@ -7,6 +7,7 @@ Authorization Reference. An operation without an entry needs its own name on `*`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 Params = dict[str, Any]
@@ -195,6 +196,11 @@ def _anywhere(action: str) -> Callable[[Params, str, str], Iterator[tuple[str, s
         yield action, "*"
 
     return needed_anywhere
+
+
+def _log_stream(params: Params, account: str, region: str, action: str) -> Iterator[tuple[str, str]]:
+    group, stream = params.get("logGroupName", "*"), params.get("logStreamName", "*")
+    yield f"logs:{action}", f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"
 
 
 def _no_permission(_params: Params, _account: str, _region: str) -> Iterator[tuple[str, str]]:

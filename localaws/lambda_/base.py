@@ -12,7 +12,7 @@ from localaws.lambda_.asynchronous import EventQueue
 from localaws.lambda_.bundles import Bundles
 from localaws.lambda_.environment import Planner
 from localaws.lambda_.invocation import Invoker
-from localaws.lambda_.model import Function, LayerVersion
+from localaws.lambda_.model import Bundle, Function, LayerVersion
 from localaws.lambda_.names import Reference, reference
 from localaws.lambda_.pool import Pool
 from localaws.lambda_.routing import not_found
@@ -22,6 +22,7 @@ from localaws.service import Call, Service
 if TYPE_CHECKING:
     from localaws.world import World
 
+PRESIGNED_SECONDS = 600
 STALE_REVISION = (
     "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
     "retrieve the latest Revision Id"
@@ -78,3 +79,15 @@ class LambdaBase(Service):
         expected = call.params.get("RevisionId")
         if expected and expected != revision:
             raise AwsError("PreconditionFailedException", STALE_REVISION, 412, Type="User")
+
+    def location(self, bundle: Bundle) -> str:
+        """A presigned address of the archive in Lambda's own bucket, which exists once it is asked for."""
+        settings = self.world.settings
+        bucket = f"awslambda-{settings.region}-tasks"
+        s3 = self.world.client("s3")
+        if bucket not in (held["Name"] for held in s3.list_buckets()["Buckets"]):
+            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+            s3.create_bucket(Bucket=bucket, **({} if settings.region == "us-east-1" else elsewhere))
+        s3.put_object(Bucket=bucket, Key=bundle.archive.name, Body=bundle.archive.read_bytes())
+        location = {"Bucket": bucket, "Key": bundle.archive.name}
+        return str(s3.generate_presigned_url("get_object", Params=location, ExpiresIn=PRESIGNED_SECONDS))

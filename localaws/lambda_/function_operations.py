@@ -19,7 +19,6 @@ CREATE_SECONDS = 2.0
 """AWS seconds that a new function is Pending."""
 UPDATE_SECONDS = 1.0
 """AWS seconds that an update is InProgress."""
-PRESIGNED_SECONDS = 600
 NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
 
 
@@ -90,7 +89,7 @@ class FunctionOperations(LambdaBase):
                 output["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         return {
             **output,
-            "Code": {"RepositoryType": "S3", "Location": self._location(version.configuration.bundle)},
+            "Code": {"RepositoryType": "S3", "Location": self.location(version.configuration.bundle)},
         }
 
     def get_function_configuration(self, call: Call) -> dict[str, Any]:
@@ -226,18 +225,6 @@ class FunctionOperations(LambdaBase):
         if qualifier and not is_version(qualifier) and qualifier in function.aliases:
             qualifier = function.aliases[qualifier].version
         return known_version(function, qualifier or LATEST)
-
-    def _location(self, bundle: Bundle) -> str:
-        """A presigned address of the archive in Lambda's own bucket, which exists once it is asked for."""
-        settings = self.world.settings
-        bucket = f"awslambda-{settings.region}-tasks"
-        s3 = self.world.client("s3")
-        if bucket not in (held["Name"] for held in s3.list_buckets()["Buckets"]):
-            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
-            s3.create_bucket(Bucket=bucket, **({} if settings.region == "us-east-1" else elsewhere))
-        s3.put_object(Bucket=bucket, Key=bundle.archive.name, Body=bundle.archive.read_bytes())
-        location = {"Bucket": bucket, "Key": bundle.archive.name}
-        return str(s3.generate_presigned_url("get_object", Params=location, ExpiresIn=PRESIGNED_SECONDS))
 
     def _shown(self, function: Function, version: Version, qualifier: str = "") -> dict[str, Any]:
         """A version as `FunctionConfiguration`, with its state; its ARN as it was asked for."""

@@ -35,15 +35,15 @@ class LayerOperations(LambdaBase):
                 described={name: params[name] for name in DESCRIBED if params.get(name)},
             )
             self.layers.setdefault(arn, {})[number] = layer
-        return _whole(layer)
+        return _published(layer)
 
     def get_layer_version(self, call: Call) -> dict[str, Any]:
         arn = self._layer_arn(str(call.params["LayerName"]))
-        return _whole(self._layer(arn, int(call.params["VersionNumber"])))
+        return self._whole(self._layer(arn, int(call.params["VersionNumber"])))
 
     def get_layer_version_by_arn(self, call: Call) -> dict[str, Any]:
         arn, _, number = str(call.params["Arn"]).rpartition(":")
-        return _whole(self._layer(arn, int(number) if number.isdigit() else -1))
+        return self._whole(self._layer(arn, int(number) if number.isdigit() else -1))
 
     def delete_layer_version(self, call: Call) -> None:
         """Functions that use it keep it, as on AWS."""
@@ -80,6 +80,11 @@ class LayerOperations(LambdaBase):
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404, Type="User")
         return layer
 
+    def _whole(self, layer: LayerVersion) -> dict[str, Any]:
+        """With the address of its archive, which is put into S3 only now that somebody may fetch it."""
+        shown = _published(layer)
+        return {**shown, "Content": {**shown["Content"], "Location": self.location(layer.bundle)}}
+
 
 def _summary(layer: LayerVersion) -> dict[str, Any]:
     return {
@@ -90,6 +95,6 @@ def _summary(layer: LayerVersion) -> dict[str, Any]:
     }
 
 
-def _whole(layer: LayerVersion) -> dict[str, Any]:
+def _published(layer: LayerVersion) -> dict[str, Any]:
     content = {"CodeSha256": layer.bundle.digest, "CodeSize": layer.bundle.size}
     return {**_summary(layer), "LayerArn": layer.layer_arn, "Content": content}

@@ -249,11 +249,14 @@ def handler(event, context):
     assert tail == "\n".join(messages) + "\n"
     invoke(world, "writer")
     assert "Init Duration" not in log_messages(world, "/aws/lambda/writer")[-1]
+    logs: Any = world.client("logs")
+    stream = logs.describe_log_streams(logGroupName="/aws/lambda/writer")["logStreams"][0]["logStreamName"]
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/writer"
     used = {(p.action, p.resource) for p in world.ledger.used() if p.principal.endswith("role/function-role")}
-    assert {action for action, _ in used} == {
-        "logs:CreateLogGroup",
-        "logs:CreateLogStream",
-        "logs:PutLogEvents",
+    assert used == {
+        ("logs:CreateLogGroup", group),
+        ("logs:CreateLogStream", f"{group}:log-stream:{stream}"),
+        ("logs:PutLogEvents", f"{group}:log-stream:{stream}"),
     }
 
 

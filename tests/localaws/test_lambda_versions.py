@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -205,6 +206,9 @@ def test_a_layer_version_is_immutable_and_stays_with_its_functions(world: World)
     assert invoke(world, "user") == 1
     refused("ResourceNotFoundException", client.get_layer_version_by_arn, Arn=first)
     assert [v["Version"] for v in client.list_layer_versions(LayerName="lib")["LayerVersions"]] == [2]
-    assert client.get_layer_version(LayerName="lib", VersionNumber=2)["CompatibleRuntimes"] == ["python3.13"]
+    second = client.get_layer_version(LayerName="lib", VersionNumber=2)
+    assert second["CompatibleRuntimes"] == ["python3.13"]
+    with urllib.request.urlopen(second["Content"]["Location"]) as answer:
+        assert len(answer.read()) == second["Content"]["CodeSize"]
     again = client.publish_layer_version(LayerName="lib", Content={"ZipFile": zipped({"python/x.py": ""})})
     assert again["Version"] == 3
