@@ -69,6 +69,7 @@ def tell_the_story(account: Account, evidence: Evidence, options: argparse.Names
     account.act("Drop the trips of 2018: release 1")
     _drop(stack, "trips-2018", "2018.csv.gz")
     evidence.first = _release(account, stack, evidence, options.interactive)
+    _settle(account, evidence.first)
 
     account.act("Live traffic begins: signed requests with trips of early 2019")
     traffic = Traffic(stack.outputs["ApiUrl"], rows_of(SAMPLES / "traffic-2019.csv.gz"), rate=options.rate)
@@ -80,62 +81,76 @@ def tell_the_story(account: Account, evidence: Evidence, options: argparse.Names
     account.act("Drop the trips of 2019: release 2, champion against candidate, under live traffic")
     _drop(stack, "trips-2019", "2019.csv.gz")
     evidence.second = _release(account, stack, evidence, options.interactive, traffic)
+
+    account.act("While release 1 is kept warm: compare what it was asked in 2019 with its world of 2018")
+    _monitor(account, stack, evidence)
+    _settle(account, evidence.second)
     traffic.stop()
     failed = [answer for answer in traffic.answers if answer.status != 200]
     account.line(f"{len(traffic.answers)} requests were answered, {len(failed)} failed", good=not failed)
-
-    account.act("Compare what release 1 was asked in 2019 with its world of 2018")
-    _monitor(account, stack, evidence)
 
 
 def _release(
     account: Account, stack: Stack, evidence: Evidence, interactive: bool, traffic: Traffic | None = None
 ) -> Execution:
-    """Follow one release to its end, playing (or waiting for) the person who approves."""
+    """Follow one release until it serves, playing (or waiting for) the person who approves."""
     execution = Execution.newest(stack, stack.outputs["ReleaseStateMachineArn"], set(evidence.executions))
     evidence.executions[execution.arn] = execution
     account.line(f"The rule on the drop bucket started execution {execution.arn.rsplit(':', 1)[1]}")
     known_mails = len(mails(stack.aws))
-    link: list[str] = []
+    asked: list[tuple[str, str]] = []
     shifting = {"since": 0.0}
 
     def told(step: Step) -> None:
-        if not step.state.startswith(QUIET):
-            account.line(f"{step.state:<34} {step.seconds:6.1f} s")
+        _tell(account, step)
         if step.state == "Shift Traffic":
             shifting["since"] = time.monotonic()
 
     def mailed() -> bool:
         for mail in mails(stack.aws)[known_mails:]:
-            found = approval_link(stack.aws, evidence.release_id(mail))
-            if found and found not in evidence.links:
-                link.append(found)
-        return bool(link)
+            release_id = evidence.release_id(mail)
+            link = approval_link(stack.aws, release_id)
+            if link and link not in evidence.links:
+                asked.append((release_id, link))
+        return bool(asked)
 
     execution.follow(told, until=mailed)
-    if not link:
+    if not asked:
         raise DemoError(f"the release ended before anyone was asked: {execution.describe()}")
-    evidence.links.append(link[0])
+    release_id, link = asked[0]
+    evidence.links.append(link)
+    evidence.releases[execution.arn] = release_id
     if interactive:
-        account.line(f"Your decision, please: {link[0]}")
+        account.line(f"Your decision, please: {link}")
     else:
-        account.line(f"Mail with an approval link: {link[0].split('?')[0]}?key=…")
-        status, page = decide(link[0], decision="approve", model_name=MODEL_NAME, name="The demo, for you")
+        account.line(f"Mail with an approval link: {link.split('?')[0]}?key=…")
+        status, page = decide(link, decision="approve", model_name=MODEL_NAME, name="The demo, for you")
         account.line("The demo opened the page, typed the model's name and approved", good=status == 200)
         if status != 200:
             raise DemoError(f"the approval was not taken (status {status}): {page[:600]}")
 
-    def live() -> bool:
+    def serves() -> bool:
         if traffic is not None and shifting["since"]:
             evidence.watch_shift(account, traffic, shifting["since"])
-        return False
+        return execution.is_in("Is There a Predecessor?")
 
-    described = execution.follow(told, until=live, patience=86_400 if interactive else 240)
-    ended = f"ended as {described['status']}: {described.get('output') or described.get('cause')}"
-    account.line(f"Execution {ended}", good=described["status"] == "SUCCEEDED")
-    if described["status"] != "SUCCEEDED":
-        raise DemoError("the release did not go live; see the states above")
+    described = execution.follow(told, until=serves, patience=86_400 if interactive else 240)
+    if not execution.is_in("Is There a Predecessor?"):
+        raise DemoError(f"the release did not go live: {described.get('cause')}")
+    account.line(f"Release {release_id} is live", good=True)
     return execution
+
+
+def _settle(account: Account, execution: Execution) -> None:
+    """Follow a release from live to its end: the predecessor's grace time, and its removal."""
+    described = execution.follow(lambda step: _tell(account, step))
+    ended = f"ended as {described['status']}: {described.get('output') or described.get('cause')}"
+    account.line(f"The execution {ended}", good=described["status"] == "SUCCEEDED")
+
+
+def _tell(account: Account, step: Step) -> None:
+    if not step.state.startswith(QUIET):
+        account.line(f"{step.state:<34} {step.seconds:6.1f} s")
 
 
 def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
@@ -184,7 +199,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="leave localaws running at the end, until Ctrl-C")
     parser.add_argument("--port", type=int, default=0, help="port of localaws (default: a free one)")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second of live traffic")
-    parser.add_argument("--time-scale", type=float, default=20.0, help="AWS seconds that pass in a real one")
+    parser.add_argument("--time-scale", type=float, default=30.0, help="AWS seconds that pass in a real one")
     parser.add_argument("--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes")
     return parser.parse_args(arguments)
 

@@ -24,6 +24,8 @@ class Evidence:
 
     stack: Stack
     executions: dict[str, Execution] = field(default_factory=dict)
+    releases: dict[str, str] = field(default_factory=dict)
+    """Execution → its release."""
     links: list[str] = field(default_factory=list)
     monitored: dict[int, dict[str, Any]] = field(default_factory=dict)
     first: Execution | None = None
@@ -39,10 +41,9 @@ class Evidence:
         found = RELEASE_ID.search(json.dumps(mail))
         return found.group(0) if found else "no release"
 
-    @staticmethod
-    def id_of(execution: Execution) -> str:
-        """The release that an execution ended with."""
-        return str(json.loads(execution.describe()["output"])["releaseId"])
+    def id_of(self, execution: Execution) -> str:
+        """The release that an execution makes."""
+        return self.releases[execution.arn]
 
     def monitoring_window(self, release_id: str) -> str:
         """The monitor's input: this release, from the demo's beginning to now."""
