@@ -64,7 +64,10 @@ def make(name: str) -> str:
     pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     files = [part for file in ENVIRONMENTS[name] for part in ("-r", str(ROOT / "requirements" / file))]
     with log.open("w") as out:
-        for command in ([sys.executable, "-m", "venv", "--clear", str(home)], [*pip, "install", *files]):
+        commands = [[sys.executable, "-m", "venv", "--clear", str(home)], [*pip, "install", *files]]
+        if name == "lambda":  # AWS's runtime has no installer, nor what it brings along
+            commands.append([*pip, "uninstall", "--yes", "setuptools", "pip"])
+        for command in commands:
             done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False)
             if done.returncode != 0:
                 tail = "\n".join(log.read_text().splitlines()[-15:])

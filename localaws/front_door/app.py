@@ -59,7 +59,7 @@ class FrontDoor:
 
     def bind(self) -> None:
         """Take the port."""
-        server = Server(("127.0.0.1", self.world.settings.port), self, numthreads=32, max=256, server_name="localaws")
+        server = Server(("127.0.0.1", self.world.settings.port), self, numthreads=64, max=256, server_name="localaws")
         server.max_request_body_size = MAX_BODY
         server.nodelay = True
         server.prepare()
