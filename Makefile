@@ -24,7 +24,7 @@ test: setup ## Every test
 	@$(TOOLS)/python -m pytest --ignore=tests/jobs $(ARGS)
 
 test-fast: setup ## The tests that need no running world, under a minute
-	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine $(ARGS)
+	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(ARGS)
 
 lint: setup ## Format, style, types, import rules, template
 	@$(TOOLS)/python scripts/lint.py

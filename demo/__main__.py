@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ QUIET = ("Is ", "Are ", "Read ", "Wait ", "Which ")
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 only when everything it claims was checked against the local AWS."""
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as Ctrl-C, nothing is left running
     account = Account()
     home = options.home.resolve()
     if options.home == ROOT / ".localaws" / "demo":
