@@ -137,11 +137,11 @@ def test_cidr_is_not_modelled_and_says_so() -> None:
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
 )
+NAMES = st.text(min_size=1, max_size=6).filter(lambda k: k != "$or")
 TREES = st.recursive(
-    SCALARS,
-    lambda inner: st.dictionaries(st.text(min_size=1).filter(lambda k: k != "$or"), inner, min_size=1),
+    SCALARS, lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3), max_leaves=8
 )
-EVENTS = st.dictionaries(st.text(min_size=1).filter(lambda k: k != "$or"), TREES, min_size=1)
+EVENTS = st.dictionaries(NAMES, TREES, min_size=1, max_size=4)
 
 
 def exact(event: Any) -> Any:
