@@ -2,6 +2,8 @@
 PYTHON ?= python3
 TOOLS := .venvs/tools/bin
 JOBS := .venvs/jobs/bin
+# Two at once: most tests wait for a process or a socket.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
@@ -21,10 +23,10 @@ data: setup ## Fetch whole months of trips from the TLC's public site into data/
 
 test: setup ## Every test
 	@$(JOBS)/python -m pytest -q tests/jobs $(ARGS)
-	@$(TOOLS)/python -m pytest --ignore=tests/jobs $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore=tests/jobs $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: setup ## The tests that need no running world, under a minute
-	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(ARGS)
+	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(SIDE_BY_SIDE) $(ARGS)
 
 lint: setup ## Format, style, types, import rules, template
 	@$(TOOLS)/python scripts/lint.py

@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+from localaws.stepfunctions.definition import parse
+from localaws.stepfunctions.machine import StateMachine
+
 ROOT = Path(__file__).resolve().parents[2]
 TAGS = json.dumps([{"Key": "safe-deploy:model", "Value": "taxi-fare"}])
 NUMBERS = {
@@ -58,6 +61,12 @@ def definition(name: str) -> str:
     return json.dumps(yaml.safe_load(re.sub(r"\$\{(\w+)\}", value, text)))
 
 
+@cache
+def machine(name: str) -> StateMachine:
+    """The machine as the interpreter reads it: once for all tests."""
+    return parse(definition(name))
+
+
 def registered(champion: bool = True) -> dict[str, Any]:
     """What `register_drop` answers for a good drop."""
     names = {
@@ -88,7 +97,7 @@ def registered(champion: bool = True) -> dict[str, Any]:
             "capture": "s3://artifacts/capture",
             "monitoring": f"s3://artifacts/monitoring/{RELEASE}",
         },
-        "hyperparameters": {"sagemaker_program": '"model/train.py"', "num_round": "60"},
+        "hyperparameters": {"sagemaker_program": '"train.py"', "num_round": "60"},
         "champion": {
             "releaseId": "20261101-090000-0000",
             "endpointName": "taxi-fare-20261101-090000-0000-prod",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localaws.stepfunctions.testing import Outcome, TaskError, run
-from tests.statemachine.machines import RELEASE, definition, payload
+from tests.statemachine.machines import RELEASE, machine, payload
 
 PLAN = {
     "status": "ready",
@@ -37,7 +37,7 @@ def monitor(**answers: Any) -> Outcome:
         "Tell of Failure": {"MessageId": "m"},
     }
     tasks = well | {name.replace("_", " "): answer for name, answer in answers.items()}
-    return run(definition("monitor"), given, tasks)
+    return run(machine("monitor"), given, tasks)
 
 
 def test_drift_is_reported() -> None:

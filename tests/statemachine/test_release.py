@@ -10,7 +10,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from localaws.stepfunctions.testing import Outcome, TaskError, run
-from tests.statemachine.machines import EVENT, RELEASE, all_well, definition, payload, registered
+from tests.statemachine.machines import EVENT, RELEASE, all_well, definition, machine, payload, registered
 
 MACHINE = json.loads(definition("release"))
 TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
@@ -31,7 +31,7 @@ def release(**answers: Any) -> Outcome:
     """
     champion = bool(answers.pop("champion", True))
     tasks = all_well(champion) | {name.replace("_", " "): answer for name, answer in answers.items()}
-    return run(definition("release"), EVENT, tasks)
+    return run(machine("release"), EVENT, tasks)
 
 
 def closed_as(outcome: Outcome) -> dict[str, Any]:
