@@ -1,0 +1,138 @@
+"""Bet on which version served a request, given how it came out. Used by every metric of the analysis.
+
+An alias routes at random. So if both versions answer alike, then whatever a request came to, and whatever happened
+before, the candidate served it with the alias's weight w. A bet that the outcome z is r(z) times as likely from the
+candidate multiplies its capital by
+
+    r(z)^A / (1 − w + w·r(z)),      A = 1 where the candidate served, else 0.
+
+Under identical versions this factor's mean given z and the past is exactly 1, outages that hit both versions included,
+however wrong r is as long as it was fixed beforehand: a test martingale, so the chance that the capital ever reaches
+1/α is at most α (Ville 1939; Howard & Ramdas 2022; testing by betting: Shafer 2021; independence of version and
+outcome: Podkopaev & Ramdas 2023). For an r that rises in z it is a supermartingale as well wherever the candidate's
+outcomes are stochastically smaller, so the test is one-sided.
+
+Two things are ours. Capital decays while versions are alike, so a part is kept back and invested over time: a
+candidate that goes bad after an hour is still found (a mixture over starting times, hence a martingale too). And the
+weight that was asked need not be the one that is. Were it higher, the factor's mean is at most 1 by Jensen's
+inequality, as far as r's mean over the champion's outcomes is 1: (r − 1)/(1 + w·(r − 1)) is concave in r. Were it
+lower, capital would grow on the champion's requests alone. So as soon as an anytime-valid interval of the share that
+the candidate really gets lies below what was asked, bets assume its lower end: no traffic is no evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, floor, log
+from operator import mul
+from typing import Any, NamedTuple, Self
+
+from safe_deploy.domain.analysis.intervals import log_evidence, rate_interval
+
+RESERVE = 0.1
+"""Share of the capital that is kept back for later starts."""
+INTERVAL = 32
+"""Requests of the candidate between two later starts."""
+LIMIT = 1e150
+"""More capital than this is not counted; it keeps products finite."""
+DISBELIEF = 0.02
+"""Chance of ever thinking the weight lower than asked where it isn't; that costs speed only."""
+REFRESH = 16
+"""Requests after which the weight is thought over."""
+LEAST_WEIGHT = 1e-6
+
+
+class Factors(NamedTuple):
+    """By what each bet's capital is multiplied, by who served; index with `served_by_candidate`."""
+
+    champion: tuple[float, ...]
+    candidate: tuple[float, ...]
+
+
+def factors(ratios: Sequence[float], weight: float) -> Factors:
+    """Return the factors of an outcome, for bets that hold it `ratios` times as likely from the candidate."""
+    scales = [1 / (1 + weight * (ratio - 1)) for ratio in ratios]
+    return Factors(tuple(scales), tuple(map(mul, scales, ratios)))
+
+
+class Weight:
+    """The candidate's share of the traffic: as asked, until the requests say that it is less."""
+
+    __slots__ = ("_asked", "_candidates", "_due", "_requests", "assumed")
+
+    def __init__(self, asked: float) -> None:
+        self._asked = self.assumed = asked
+        self._requests = self._candidates = 0
+        self._due = REFRESH
+
+    def count(self, requests: int, candidates: int) -> None:
+        """Take note of requests, and of how many of them the candidate served."""
+        self._requests += requests
+        self._candidates += candidates
+        if self._requests < self._due:
+            return
+        self._due = self._requests + REFRESH
+        is_less = self._candidates < self._asked * self._requests
+        if is_less and log_evidence(self._candidates, self._requests, self._asked) > -log(DISBELIEF):
+            low, _ = rate_interval(self._candidates, self._requests, DISBELIEF)
+            self.assumed = exp(floor(log(max(low, LEAST_WEIGHT)) * 10) / 10)
+        else:
+            self.assumed = self._asked
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the weight and its counts as plain values."""
+        return {
+            "asked": self._asked,
+            "assumed": self.assumed,
+            "requests": self._requests,
+            "candidates": self._candidates,
+            "due": self._due,
+        }
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """Take over a state that `to_state` gave; return the weight."""
+        self._asked, self.assumed, self._due = state["asked"], state["assumed"], state["due"]
+        self._requests, self._candidates = state["requests"], state["candidates"]
+        return self
+
+
+class Bets:
+    """Capital of several bets."""
+
+    __slots__ = ("_capital", "_prior", "_requests", "_starts")
+
+    def __init__(self, prior: Sequence[float]) -> None:
+        """Divide the first capital, which is 1 in all, as `prior` says; it sums to one."""
+        self._prior = tuple(prior)
+        self._capital = [(1 - RESERVE) * share for share in self._prior]
+        self._requests = 0
+        self._starts = 0
+
+    def place(self, outcome: Sequence[float]) -> None:
+        """Multiply each bet's capital by its factor."""
+        self._capital = list(map(mul, self._capital, outcome))
+
+    def count(self, requests: int) -> None:
+        """Take note of the candidate's requests; every so often, invest a part of the reserve.
+
+        The k-th start gets RESERVE/(k(k+1)), so that starts sum to the reserve and late ones still count.
+        """
+        self._requests += requests
+        while self._requests >= INTERVAL * (self._starts + 1):
+            self._starts += 1
+            part = RESERVE / (self._starts * (self._starts + 1))
+            self._capital = [min(c + part * share, LIMIT) for c, share in zip(self._capital, self._prior, strict=True)]
+
+    @property
+    def evidence(self) -> float:
+        """Return the e-value: what the first capital of 1 has become, reserve included."""
+        return min(sum(self._capital), LIMIT) + RESERVE / (self._starts + 1)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the capital as plain values."""
+        return {"capital": list(self._capital), "requests": self._requests, "starts": self._starts}
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """Take over a state that `to_state` gave; return the bets."""
+        self._capital, self._requests, self._starts = list(state["capital"]), state["requests"], state["starts"]
+        return self

@@ -1,0 +1,86 @@
+"""The champion's recent values, bounded, in which a new value's rank is found. Used by latency and predictions."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable
+from math import sqrt
+from operator import mul
+from typing import Any, Self
+
+WINDOW = 2048
+LEAST = 20
+"""Values without which a rank says nothing."""
+KEPT = 64
+"""Values that are kept when the rest no longer describes the champion."""
+PACE = 1 / 32
+DRIFT = 0.17
+"""Mean distance of the champion's own recent ranks from the middle (4.7 standard deviations) that betrays a change."""
+
+
+class History:
+    """A window of the champion's values, which forgets by itself when the champion changes."""
+
+    __slots__ = ("_due", "_ordered", "_recent", "_tilt", "spread")
+
+    def __init__(self, values: Iterable[float] = ()) -> None:
+        self._recent = deque(values, maxlen=WINDOW)
+        self._ordered = sorted(self._recent)
+        self._tilt = 0.0
+        self._due = 0
+        self.spread = _spread(self._ordered)
+        """Standard deviation, as it was within the last eighth of the window."""
+
+    def __len__(self) -> int:
+        """Return how many values there are."""
+        return len(self._ordered)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether there are enough values to rank by."""
+        return len(self._ordered) >= LEAST
+
+    def rank(self, value: float) -> float:
+        """Return the value's rank among the champion's, strictly between 0 and 1; ties count half."""
+        below = bisect_left(self._ordered, value)
+        upto = bisect_right(self._ordered, value, below)
+        return (0.5 * (below + upto) + 0.5) / (len(self._ordered) + 1)
+
+    def quantile(self, share: float) -> float:
+        """Return the value below which a share of the values lie."""
+        return self._ordered[min(int(share * len(self._ordered)), len(self._ordered) - 1)]
+
+    def learn(self, value: float, rank: float) -> None:
+        """Take in a value of the champion, and the rank it had when it came."""
+        if len(self._recent) == WINDOW:
+            del self._ordered[bisect_left(self._ordered, self._recent[0])]
+        self._recent.append(value)
+        insort(self._ordered, value)
+        self._tilt += PACE * (rank - 0.5 - self._tilt)
+        self._due -= 1
+        if not -DRIFT <= self._tilt <= DRIFT and len(self._recent) > KEPT:
+            self._recent = deque(list(self._recent)[-KEPT:], maxlen=WINDOW)
+            self._ordered = sorted(self._recent)
+            self._tilt, self._due = 0.0, 0
+        if self._due <= 0:
+            self.spread, self._due = _spread(self._ordered), max(1, len(self._ordered) // 8)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the values in the order they came."""
+        return {"values": list(self._recent), "tilt": self._tilt, "due": self._due, "spread": self.spread}
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """Take over a state that `to_state` gave; return the history."""
+        self._recent = deque(state["values"], maxlen=WINDOW)
+        self._ordered = sorted(self._recent)
+        self._tilt, self._due, self.spread = state["tilt"], state["due"], state["spread"]
+        return self
+
+
+def _spread(values: list[float]) -> float:
+    if not values:
+        return 0.0
+    mean = sum(values) / len(values)
+    apart = [value - mean for value in values]
+    return sqrt(sum(map(mul, apart, apart)) / len(values))

@@ -1,0 +1,158 @@
+"""Do the candidate's predictions lie elsewhere than tolerated? One of the analysis's metrics.
+
+A retrained model predicts differently by design, so what is tested is not identity but a margin: no quantile of the
+predictions may move by more than a number of the champion's standard deviations. The candidate's predictions are
+moved towards innocence by that much, down to test whether they lie higher and up to test whether they lie lower,
+and ranked in the champion's history. A stuck or a wildly spread output breaks the margin at the outer quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any, Self
+
+from safe_deploy.domain.analysis.betting import Bets, Weight
+from safe_deploy.domain.analysis.history import History
+from safe_deploy.domain.analysis.passing import Proofs
+from safe_deploy.domain.analysis.quantiles import Pair
+from safe_deploy.domain.analysis.ranks import CELLS, PREDICTIONS, above, cell, prior, table
+from safe_deploy.domain.analysis.verdict import Estimate
+
+PROVEN = (0.1, 0.5, 0.9)
+"""Quantiles of the champion beyond which the candidate is proven not to lie more often, by the margin."""
+REPORTED = (0.1, 0.5, 0.9)
+_RATES = tuple(1 - quantile for quantile in PROVEN) * 2
+_BEYOND = tuple(tuple(int(number >= above(quantile)) for quantile in PROVEN) for number in range(CELLS))
+
+
+class Predictions:
+    """Bets on, proofs about and quantiles of the predictions."""
+
+    __slots__ = ("_down", "_history", "_pair", "_pending", "_proofs", "_served", "_tolerance", "_up", "_weight")
+
+    def __init__(self, weight: float, tolerance: float, margin: float, level: float) -> None:
+        self._weight = Weight(weight)
+        self._tolerance = tolerance
+        self._up, self._down = Bets(prior(PREDICTIONS)), Bets(prior(PREDICTIONS))
+        self._proofs = Proofs(margin, 2 * len(PROVEN), level)
+        self._history = History()
+        self._pair: Pair | None = None
+        self._pending: list[tuple[float, float]] = []
+        self._served = 0
+
+    @property
+    def requests(self) -> list[int]:
+        """Return how many predictions of the champion and of the candidate were compared."""
+        return self._pair.requests if self._pair else [0, 0]
+
+    def remember(self, prediction: float) -> None:
+        """Take in a prediction that the champion made before the shift."""
+        self._history.learn(prediction, self._history.rank(prediction))
+
+    def shift(self, weight: float) -> None:
+        """Take note of another weight."""
+        self._weight = Weight(weight)
+
+    def observe(self, served: bool, prediction: float) -> None:
+        """Take in one prediction; `served` says whether it's the candidate's."""
+        if self._pair is None:
+            self._pair = Pair(prediction)
+        self._pair.add(served, prediction)
+        history = self._history
+        up = history.rank(prediction)
+        if history.is_ready and history.spread > 0:
+            down = 1 - up
+            if served:
+                allowed = self._tolerance * history.spread
+                up, down = history.rank(prediction - allowed), 1 - history.rank(prediction + allowed)
+            higher, lower, factors = cell(up), cell(down), table(PREDICTIONS, self._weight.assumed)
+            self._up.place(factors[higher][served])
+            self._down.place(factors[lower][served])
+            self._proofs.observe(served, _BEYOND[higher] + _BEYOND[lower])
+        if served:
+            self._served += 1
+        else:
+            self._pending.append((prediction, up))
+
+    def learn(self) -> None:
+        """Let what was observed be the past."""
+        self._weight.count(len(self._pending) + self._served, self._served)
+        if self._served:
+            self._up.count(self._served)
+            self._down.count(self._served)
+            self._served = 0
+        self._proofs.close(_RATES)
+        for prediction, rank in self._pending:
+            self._history.learn(prediction, rank)
+        self._pending.clear()
+
+    @property
+    def alarm(self) -> float:
+        """Return the e-value against "no quantile moved by more than tolerated"."""
+        return 0.5 * self._up.evidence + 0.5 * self._down.evidence
+
+    @property
+    def proof(self) -> float:
+        """Return the e-value against "moved by more than tolerated, for a share of requests beyond the margin"."""
+        return self._proofs.evidence
+
+    def estimate(self, level: float) -> Estimate | None:
+        """Return the move of the quantile that moved most surely."""
+        found = [
+            Estimate(
+                f"{quantile.name} of the predictions",
+                quantile.candidate,
+                quantile.champion,
+                quantile.candidate - quantile.champion,
+                quantile.candidate_low - quantile.champion_high,
+                quantile.candidate_high - quantile.champion_low,
+                level,
+                "units",
+            )
+            for quantile in (self._pair.compare(REPORTED, level) if self._pair else [])
+        ]
+        found.sort(key=lambda estimate: not estimate.figure.startswith("median"))
+        return max(found, key=lambda estimate: max(estimate.low, -estimate.high, 0.0), default=None)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "weight": self._weight.to_state(),
+            "up": self._up.to_state(),
+            "down": self._down.to_state(),
+            "proofs": self._proofs.to_state(),
+            "history": self._history.to_state(),
+            "pair": self._pair.to_state() if self._pair else None,
+            "pending": [list(entry) for entry in self._pending],
+            "served": self._served,
+        }
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """Take over a state that `to_state` gave; return the metric."""
+        self._weight.restored(state["weight"])
+        self._up.restored(state["up"])
+        self._down.restored(state["down"])
+        self._proofs.restored(state["proofs"])
+        self._history.restored(state["history"])
+        self._pair = Pair(0.0).restored(state["pair"]) if state["pair"] else None
+        self._pending = [(prediction, rank) for prediction, rank in state["pending"]]
+        self._served = state["served"]
+        return self
+
+
+def largest_shift(champion: Sequence[float], candidate: Sequence[float]) -> float:
+    """Return by how many of the champion's standard deviations any quantile from p5 to p95 differs.
+
+    This is what an approver sees in the evidence: both models' predictions on the same rows. See
+    `AnalysisPolicy.having_seen`. Raises ValueError without predictions, or where the champion's are all alike.
+    """
+    if not champion or not candidate:
+        raise ValueError("there are no predictions to compare")
+    mean = sum(champion) / len(champion)
+    spread = sqrt(sum((value - mean) ** 2 for value in champion) / len(champion))
+    if spread == 0:
+        raise ValueError("the champion's predictions are all alike: there is no spread to measure a shift by")
+    ours, theirs = sorted(champion), sorted(candidate)
+    shares = [percent / 100 for percent in range(5, 96)]
+    return max(abs(theirs[int(s * len(theirs))] - ours[int(s * len(ours))]) for s in shares) / spread
