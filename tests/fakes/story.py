@@ -109,6 +109,7 @@ class Story:
             "model/contract.json": json.dumps(self.contract).encode(),
             "model/train.py": train,
             "jobs/prepare.py": b"print('prepare')\n",
+            "jobs/train.py": b"print('hand over')\n",
         }
 
     def call(self, function: str, event: dict[str, Any], context: FakeContext | None = None) -> Any:

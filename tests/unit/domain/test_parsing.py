@@ -146,7 +146,7 @@ def test_hyperparameters_are_json_in_strings() -> None:
         "b": '"x"',
         "c": "true",
         "d": "0.5",
-        "sagemaker_program": '"model/train.py"',
+        "sagemaker_program": '"train.py"',
         "sagemaker_submit_directory": '"s3://b/k"',
         "sagemaker_region": '"eu-west-1"',
     }

@@ -19,7 +19,7 @@ from safe_deploy.domain.monitoring import Window, iso, parse_time
 from safe_deploy.domain.names import MODEL_NAME_LIMIT, Names, check_model_name, check_release_id, split_uri
 from safe_deploy.domain.notices import Notice
 from safe_deploy.domain.release import AFTER_LIVE, STEPS, Champion, State, is_final, may_precede
-from safe_deploy.domain.source import archive, code_digest
+from safe_deploy.domain.source import TRAINING_PROGRAM, archive, code_digest
 from safe_deploy.errors import InvalidRequestError, ModelAnswerError
 
 from tests.fakes.story import FIRST, capture_line
@@ -89,12 +89,12 @@ def test_a_change_of_production_is_told() -> None:
 
 
 def test_an_archive_is_the_same_whatever_the_order_and_opens() -> None:
-    source = {"model/train.py": b"1", "jobs/deep/x.py": b"22", "model/policy.json": b"{}"}
+    source = {"model/train.py": b"1", "jobs/train.py": b"22", "jobs/deep/x.py": b"333", "model/policy.json": b"{}"}
     packed = archive(source)
     assert archive(dict(reversed(source.items()))) == packed
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         found = {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
-    assert found == source
+    assert found == {**source, TRAINING_PROGRAM: b"22"}
 
 
 def test_a_code_digest_tells_names_and_contents_apart() -> None:
@@ -106,9 +106,9 @@ def test_a_code_digest_tells_names_and_contents_apart() -> None:
 # ---- capture ----
 
 
-@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=5))
-def test_a_capture_line_gives_back_rows_and_scores(rows: list[tuple[float, float]]) -> None:
-    scores = "".join(f"{sum(row)!r}\n" for row in rows)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=5), st.sampled_from(["\n", ","]))
+def test_a_capture_line_gives_back_rows_and_scores(rows: list[tuple[float, float]], between: str) -> None:
+    scores = between.join(repr(sum(row)) for row in rows)
     call = parse_line(capture_line(to_csv(rows), scores, "2026-01-31T12:00:00Z"))
     assert call is not None
     assert list(call.rows) == rows
@@ -168,9 +168,9 @@ def test_wrong_golden_rows_are_refused(rows: object) -> None:
         GoldenRows.parse({"columns": ["a", "b"], "rows": rows, "labels": []})
 
 
-@given(st.lists(NUMBERS, max_size=20))
-def test_scores_are_read_back(scores: list[float]) -> None:
-    text = "".join(f"{score!r}\n" for score in scores).encode()
+@given(st.lists(NUMBERS, max_size=20), st.sampled_from(["\n", ","]))
+def test_scores_are_read_back(scores: list[float], between: str) -> None:
+    text = between.join(map(repr, scores)).encode()
     assert parse_scores(text, len(scores)) == scores
     assert disagreement(scores, scores) is None
     with pytest.raises(ModelAnswerError):

@@ -38,7 +38,7 @@ def test_registers_a_drop_and_says_what_the_machine_needs(story: Story) -> None:
     assert answer["hyperparameters"] == {
         "num_round": "7",
         "objective": '"reg:squarederror"',
-        "sagemaker_program": '"model/train.py"',
+        "sagemaker_program": '"train.py"',
         "sagemaker_submit_directory": json.dumps(uris["sourceArchive"]),
         "sagemaker_region": '"eu-west-1"',
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.fields import Fields, shown
+from safe_deploy.domain.source import TRAINING_PROGRAM
 from safe_deploy.errors import InvalidRequestError
 
 LIMITS = ("atMost", "atLeast", "atMostWorseThanChampion")
@@ -14,7 +15,6 @@ BETTER = ("lower", "higher")
 METHODS = ("Robust", "Simple")
 PLACE = "policy.json"
 RESERVED = "sagemaker_"
-TRAINING_PROGRAM = "model/train.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 Source = Mapping[str, bytes]
 """Files by their path under the code channel, such as model/train.py."""
 
+TRAINING_PROGRAM = "train.py"
+"""At the archive's root: the XGBoost image runs the program as a module, and a path is no module's name."""
+
 
 def code_digest(source: Source) -> str:
     """Return one digest over the names and contents of all files."""
@@ -22,14 +25,18 @@ def code_digest(source: Source) -> str:
 
 
 def archive(source: Source) -> bytes:
-    """Return sourcedir.tar.gz: the same bytes for the same files, whenever and wherever it is made."""
+    """Return sourcedir.tar.gz: the files, and jobs/train.py once more as the training program.
+
+    The bytes are the same for the same files, whenever and wherever it is made.
+    """
+    files = {**source, TRAINING_PROGRAM: source["jobs/train.py"]}
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
     ):
-        for name in sorted(source):
+        for name in sorted(files):
             entry = tarfile.TarInfo(name)
-            entry.size = len(source[name])
-            tar.addfile(entry, io.BytesIO(source[name]))
+            entry.size = len(files[name])
+            tar.addfile(entry, io.BytesIO(files[name]))
     return packed.getvalue()
