@@ -136,7 +136,7 @@ class ModelFolder:
 
 
 def parse_contract(given: dict[str, Any]) -> Contract:
-    """Read a contract; also used for the copy that lies beside a model in its artifact."""
+    """Read a contract; also used for the copy that a trained model holds."""
     try:
         columns, features, label = given["columns"], given["features"], given["label"]
     except KeyError as error:

@@ -1,7 +1,8 @@
 """Train the model. Run in script mode by SageMaker's training toolkit, on AWS and on a laptop alike.
 
 Channels `train` and `validation` hold headerless CSV files, label first, features in the contract's order.
-Hyperparameters are the arguments; `xgboost-model` goes to SM_MODEL_DIR, with the contract beside it.
+Hyperparameters are the arguments; `xgboost-model` goes to SM_MODEL_DIR with the contract in it, and nothing
+else: the container that serves takes every file there for a model.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -67,8 +67,8 @@ def main() -> None:
     )
     target = Path(os.environ["SM_MODEL_DIR"])
     target.mkdir(parents=True, exist_ok=True)
+    model.set_attr(contract=json.dumps(contract, sort_keys=True, separators=(",", ":")))
     (target / "xgboost-model").write_bytes(model.save_raw("ubj"))
-    shutil.copyfile(CONTRACT, target / "contract.json")
     print(f"trained {given.num_round} rounds on {train.num_row()} rows", flush=True)
 
 

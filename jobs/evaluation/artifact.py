@@ -11,27 +11,29 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from jobs.folder import parse_contract
+from jobs.folder import Contract, parse_contract
 from jobs.outcome import JobError
+
+
+class NoContractError(JobError):
+    """The model doesn't say what it was trained on."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A trained model and the features that it was trained on, in its own order."""
+    """A trained model and the contract that it was trained under, which is the booster's attribute `contract`."""
 
     booster: xgb.Booster
-    feature_names: list[str]
-    label_name: str
+    contract: Contract
 
     def predict(self, features: npt.NDArray[np.float64], names: list[str]) -> npt.NDArray[np.float64]:
         """Return one prediction for each row; the columns `names` are picked as this model wants them."""
-        places = [names.index(name) for name in self.feature_names]
+        places = [names.index(name) for name in self.contract.feature_names]
         predictions: npt.NDArray[np.float64] = self.booster.predict(
             xgb.DMatrix(features[:, places]), validate_features=False
         ).astype(np.float64)
@@ -39,14 +41,17 @@ class Artifact:
 
     def obstacle(self, names: list[str], label: str) -> str | None:
         """Return why this model can't be tested on rows with these features and this label, or None."""
-        if self.label_name != label:
-            return f"it predicts {self.label_name}, the contract's label is {label}"
-        missing = [name for name in self.feature_names if name not in names]
+        if self.contract.label.name != label:
+            return f"it predicts {self.contract.label.name}, the contract's label is {label}"
+        missing = [name for name in self.contract.feature_names if name not in names]
         return f"it needs {', '.join(missing)}, which the contract no longer has" if missing else None
 
 
 def open_artifact(folder: Path, whose: str) -> Artifact:
-    """Load the model of a folder that holds model.tar.gz. Raises JobError, saying whose it is."""
+    """Load the model of a folder that holds model.tar.gz. Raises JobError, saying whose it is.
+
+    Raises NoContractError for a model that was not trained by a train.py like ours.
+    """
     archive = folder / "model.tar.gz"
     if not archive.is_file():
         raise JobError(f"the {whose}'s model.tar.gz is missing from {folder}.")
@@ -56,9 +61,11 @@ def open_artifact(folder: Path, whose: str) -> Artifact:
                 tar.extractall(scratch, filter="data")
             booster = xgb.Booster()
             booster.load_model(bytearray(Path(scratch, "xgboost-model").read_bytes()))
-            contract: dict[str, Any] = json.loads(Path(scratch, "contract.json").read_text(encoding="utf-8"))
+            text: str | None = booster.attr("contract")
+            contract = json.loads(text) if text else None
         except (tarfile.TarError, OSError, ValueError, xgb.core.XGBoostError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise JobError(f"the {whose}'s model.tar.gz can't be used: {first_line}") from error
-    parsed = parse_contract(contract)
-    return Artifact(booster, parsed.feature_names, parsed.label.name)
+    if contract is None:
+        raise NoContractError(f"the {whose}'s model holds no contract; train.py has to set it as an attribute")
+    return Artifact(booster, parse_contract(contract))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jobs.evaluation.artifact import Artifact, open_artifact
+from jobs.evaluation.artifact import Artifact, NoContractError, open_artifact
 from jobs.folder import Contract, ModelFolder
 from jobs.outcome import JobError, ModelFolderError, finish, write_json
 
@@ -34,6 +34,16 @@ def evaluate(
         raise JobError(f"{test} holds no test rows.")
     truth = np.concatenate(labels)
     return len(truth), [checked(metrics(truth, np.concatenate(scores))) for scores in predictions]
+
+
+def comparable_champion(folder: Path, contract: Contract) -> tuple[Artifact | None, str | None]:
+    """Return the champion if it can be tested on rows under this contract, or else why it can't."""
+    try:
+        champion = open_artifact(folder, "champion")
+    except NoContractError as error:
+        return None, str(error)
+    obstacle = champion.obstacle(contract.feature_names, contract.label.name)
+    return (None, obstacle) if obstacle else (champion, None)
 
 
 def read_rows(folder: Path, width: int) -> Iterator[npt.NDArray[np.float64]]:
@@ -75,9 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         if obstacle:
             raise JobError(f"the candidate can't be tested: {obstacle}.")
         if given.champion:
-            champion = open_artifact(given.champion, "champion")
-            obstacle = champion.obstacle(contract.feature_names, contract.label.name)
-            models += [] if obstacle else [champion]
+            champion, obstacle = comparable_champion(given.champion, contract)
+            models += [] if champion is None else [champion]
         rows, results = evaluate(contract, folder.function("metrics.py", "metrics"), given.test, models)
         write_json(
             given.output / "evaluation.json",

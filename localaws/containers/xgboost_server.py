@@ -25,6 +25,8 @@ import xgboost as xgb  # noqa: E402
 
 BODY_LIMIT = 6_291_456
 CSV, JSON = "text/csv", "application/json"
+CSV_ANSWER = "text/csv; charset=utf-8"
+"""What the container's web framework makes of text/csv."""
 
 
 class AnswerError(Exception):
@@ -35,12 +37,31 @@ class AnswerError(Exception):
         self.status = status
 
 
+class ModelFolderError(Exception):
+    """The model folder is not one that this server can serve."""
+
+
+def _load(path: Path) -> xgb.Booster:
+    booster = xgb.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(path.read_bytes()))
+    except xgb.core.XGBoostError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFolderError(
+            f"{path} is not a model, and every file of its folder is taken for one: {reason}"
+        ) from error
+    return booster
+
+
 class Model:
     """The loaded booster. Predicting is thread-safe."""
 
     def __init__(self, folder: Path) -> None:
-        self._booster = xgb.Booster({"nthread": 1})
-        self._booster.load_model(bytearray((folder / "xgboost-model").read_bytes()))
+        """Load every plain file of the folder, whatever its name. Raises ModelFolderError unless it is one model."""
+        boosters = [_load(path) for path in sorted(folder.iterdir()) if path.is_file()]
+        if len(boosters) != 1:
+            raise ModelFolderError(f"{folder} holds {len(boosters)} models; the container would take their mean")
+        self._booster = boosters[0]
         self._width: int = self._booster.num_features()
 
     def predict(self, rows: list[list[float]]) -> list[Any]:
@@ -64,7 +85,7 @@ def parse_rows(body: bytes, content_type: str) -> list[list[float]]:
         raise AnswerError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-type {kind} not supported; use {CSV}")
     try:
         text = body.decode("utf-8").strip()
-        rows = [[number(cell) if cell.strip() else np.nan for cell in line.split(",")] for line in text.split("\n")]
+        rows = [[float(cell) if cell else np.nan for cell in line.split(",")] for line in text.split("\n")]
     except ValueError as error:
         raise AnswerError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Loading csv data failed: {error}") from error
     if any(len(row) != len(rows[0]) for row in rows):
@@ -72,16 +93,11 @@ def parse_rows(body: bytes, content_type: str) -> list[list[float]]:
     return rows
 
 
-def number(cell: str) -> float:
-    """Parse a cell; Python's `1_000` is not a number here."""
-    return float(cell.replace("_", "?"))
-
-
 def encode(scores: list[Any], accept: str) -> tuple[bytes, str]:
     """Return the answer's body and content type. Raises AnswerError 406."""
     kind = accept.partition(";")[0].strip().lower()
     if kind in ("", "*/*", CSV):
-        return ("\n".join(map(_cell, scores)) + "\n").encode(), CSV
+        return ("\n".join(map(_cell, scores)) + "\n").encode(), CSV_ANSWER
     if kind == JSON:
         return json.dumps({"predictions": [{"score": score} for score in scores]}).encode(), JSON
     raise AnswerError(HTTPStatus.NOT_ACCEPTABLE, f"Accept type {kind} is not supported; use {CSV} or {JSON}")
@@ -160,7 +176,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         Handler.model = Model(given.model_dir)
-    except (OSError, xgb.core.XGBoostError) as error:
+    except (OSError, ModelFolderError) as error:
         sys.exit(f"the model can't be loaded: {error}")
     with Server((given.host, given.port), Handler) as server:
         sys.stdout.write(f"listening on {server.server_port}\n")

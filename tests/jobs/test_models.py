@@ -167,6 +167,20 @@ def test_a_champion_that_the_rows_cant_feed_is_left_out_with_the_reason(toy: Rel
     assert taxi_2018.evaluate()["championObstacle"] is None
 
 
+def test_a_champion_of_another_making_is_left_out_with_the_reason(taxi_2018: Release, tmp_path: Path) -> None:
+    # GIVEN a model that wasn't trained by a train.py like ours
+    foreign = Release(tmp_path, ROOT / "model", ROOT / "model" / "samples" / "2018.csv.gz")
+    (tmp_path / "artifact").mkdir()
+    pack(tmp_path / "artifact", {"xgboost-model": with_contract(None)})
+    # WHEN
+    result = taxi_2018.evaluate(champion=foreign)
+    # THEN
+    assert result["metrics"]["champion"] is None
+    assert (
+        result["championObstacle"] == "the champion's model holds no contract; train.py has to set it as an attribute"
+    )
+
+
 def test_a_champion_with_fewer_features_is_given_its_own(taxi_2018: Release, tmp_path: Path) -> None:
     # GIVEN a champion that was trained without passenger_count
     older = Release(tmp_path, ROOT / "model", ROOT / "model" / "samples" / "2018.csv.gz", num_round=5)
@@ -189,11 +203,20 @@ def test_a_champion_with_fewer_features_is_given_its_own(taxi_2018: Release, tmp
             lambda folder: (folder / "model.tar.gz").write_bytes(b"x"),
             "the candidate's model.tar.gz can't be used",
         ),
-        (lambda folder: pack(folder, {"contract.json": b"{}"}), "the candidate's model.tar.gz can't be used"),
+        (lambda folder: pack(folder, {"other-model": b"{}"}), "the candidate's model.tar.gz can't be used"),
         (
-            lambda folder: pack(folder, {"xgboost-model": b"\x80\x04junk", "contract.json": b"{}"}),
+            lambda folder: pack(folder, {"xgboost-model": b"\x80\x04junk"}),
             "the candidate's model.tar.gz can't be used",
         ),
+        (
+            lambda folder: pack(folder, {"xgboost-model": with_contract(None)}),
+            "the candidate's model holds no contract; train.py has to set it as an attribute",
+        ),
+        (
+            lambda folder: pack(folder, {"xgboost-model": with_contract("{")}),
+            "the candidate's model.tar.gz can't be used",
+        ),
+        (lambda folder: pack(folder, {"xgboost-model": with_contract("{}")}), "contract.json has no 'columns'"),
         (lambda folder: pack(folder, {"../evil": b""}), "the candidate's model.tar.gz can't be used"),
     ],
 )
@@ -209,6 +232,13 @@ def test_an_unusable_artifact_is_named(toy: Release, tmp_path: Path, spoil: Any,
     assert evaluation.main([f"--{k}={v}" for k, v in {**arguments, "message": tmp_path / "message"}.items()]) == 1
     assert (tmp_path / "message").read_text().startswith(sentence)
     assert not (tmp_path.parent / "evil").exists()
+
+
+def with_contract(contract: str | None) -> bytes:
+    """A model of one feature."""
+    model = xgb.train({}, xgb.DMatrix(np.zeros((2, 1)), label=[0, 1]), 1)
+    model.set_attr(contract=contract)
+    return bytes(model.save_raw("ubj"))
 
 
 def pack(folder: Path, files: dict[str, bytes]) -> None:
@@ -296,4 +326,6 @@ def test_metrics_against_known_values() -> None:
 def test_the_model_can_be_served_without_feature_names(taxi_2018: Release) -> None:
     booster = xgb.Booster(model_file=str(taxi_2018.folder / "model" / "xgboost-model"))
     assert booster.feature_names is None
+    assert [path.name for path in (taxi_2018.folder / "model").iterdir()] == ["xgboost-model"]
+    assert json.loads(booster.attr("contract")) == json.loads((ROOT / "model" / "contract.json").read_text())
     assert booster.predict(xgb.DMatrix(np.array([[10.5, 2.1, 1, 1, 0]]))) == pytest.approx(12.2, abs=1)

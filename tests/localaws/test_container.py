@@ -6,11 +6,13 @@ import http.client
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venvs/jobs/bin/python"
 SERVER = ROOT / "localaws/containers/xgboost_server.py"
 ROW = "10.5,2.1,1,1,0"
+CSV = "text/csv; charset=utf-8"
 Answer = tuple[int, str, bytes]
 
 
@@ -44,7 +47,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(model: Path) -> Iterator[int]:
-    """A running server."""
+    """The port of a running server."""
+    with serving(model) as found:
+        yield found
+
+
+@contextmanager
+def serving(model: Path) -> Iterator[int]:
+    """Run a server over a model folder."""
     process = subprocess.Popen(
         [str(PYTHON), str(SERVER), "--model-dir", str(model), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -84,7 +94,7 @@ def test_csv_gives_one_score_a_line_and_json_gives_predictions(
     connection: http.client.HTTPConnection,
 ) -> None:
     status, kind, text = invoke(connection, f"{ROW}\n20,5,1,1,0\n")
-    assert (status, kind) == (200, "text/csv")
+    assert (status, kind) == (200, CSV)
     scores = [float(line) for line in text.decode().splitlines()]
     assert scores == [pytest.approx(12.5, abs=4), pytest.approx(23, abs=4)]
     status, kind, document = invoke(connection, f"{ROW}\n20,5,1,1,0", accept="application/json")
@@ -94,10 +104,10 @@ def test_csv_gives_one_score_a_line_and_json_gives_predictions(
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/csv", "Text/CSV; charset=utf-8"])
 def test_csv_is_what_one_gets_unless_one_asks(connection: http.client.HTTPConnection, accept: str) -> None:
-    assert invoke(connection, ROW, accept=accept)[:2] == (200, "text/csv")
+    assert invoke(connection, ROW, accept=accept)[:2] == (200, CSV)
 
 
-@pytest.mark.parametrize("row", ["10.5", "10.5,2.1,1,1", ",,,,", "10.5,,1, ,0", "nan,2.1,1,1,0"])
+@pytest.mark.parametrize("row", ["10.5", "10.5,2.1,1,1", ",,,,", "10.5,,1,,0", "nan,2.1,1,1,0"])
 def test_too_few_columns_and_blanks_are_missing_values(connection: http.client.HTTPConnection, row: str) -> None:
     status, _, text = invoke(connection, row)
     assert status == 200
@@ -110,7 +120,7 @@ REFUSED = [
     (f"{ROW},7", {}, 400, b"6 columns, the model has 5 features"),
     ("duration_minutes,trip_distance,a,b,c\n" + ROW, {}, 415, b"could not convert"),
     ("ten,2.1,1,1,0", {}, 415, b"could not convert"),
-    ("1_0,2.1,1,1,0", {}, 415, b"could not convert"),
+    ("10.5,2.1,1, ,0", {}, 415, b"could not convert"),
     (f"{ROW}\n1,2", {}, 415, b"rows differ in length"),
     (b"\xff\xfe", {}, 415, b"utf-8"),
     ("{}", {"content_type": "application/json"}, 415, b"application/json not supported"),
@@ -188,9 +198,37 @@ def test_a_request_takes_a_few_milliseconds_at_most(connection: http.client.HTTP
     assert sorted(times)[100] < 0.020
 
 
-def test_a_model_that_cant_be_loaded_ends_the_process(tmp_path: Path) -> None:
-    (tmp_path / "xgboost-model").write_bytes(b"\x80\x04not a model")
-    for folder in (tmp_path, tmp_path / "nothing"):
+def test_a_model_may_have_any_name_and_folders_beside_it(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "notes.txt").write_text("not a model")
+    shutil.copy(model / "xgboost-model", tmp_path / "a-name-of-its-own")
+    with serving(tmp_path) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        assert invoke(connection, ROW)[0] == 200
+        connection.close()
+
+
+def test_a_folder_that_isnt_one_model_ends_the_process(model: Path, tmp_path: Path) -> None:
+    # GIVEN what the container can't load, or would load as one model more
+    contents = {
+        "damaged": {"xgboost-model": b"\x80\x04not a model"},
+        "beside": {"xgboost-model": (model / "xgboost-model").read_bytes(), "contract.json": b'{"version": 1}'},
+        "two": dict.fromkeys("ab", (model / "xgboost-model").read_bytes()),
+        "empty": {},
+    }
+    for name, files in contents.items():
+        (tmp_path / name).mkdir()
+        for file, content in files.items():
+            (tmp_path / name / file).write_bytes(content)
+    reasons = {
+        "damaged": "xgboost-model is not a model",
+        "beside": "contract.json is not a model, and every file of its folder is taken for one",
+        "two": "holds 2 models",
+        "empty": "holds 0 models",
+        "nothing": "No such file",
+    }
+    for name, reason in reasons.items():
+        folder = tmp_path / name
         run = subprocess.run(
             [str(PYTHON), str(SERVER), "--model-dir", str(folder), "--port", "0"],
             capture_output=True,
@@ -200,4 +238,5 @@ def test_a_model_that_cant_be_loaded_ends_the_process(tmp_path: Path) -> None:
         )
         assert run.returncode == 1
         assert "the model can't be loaded" in run.stderr
+        assert reason in run.stderr
         assert run.stdout == ""

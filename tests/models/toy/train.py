@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -30,8 +30,9 @@ def main() -> None:
     train, validation = read("train"), read("validation")
     model = xgb.train(given, train, rounds, evals=[(train, "train"), (validation, "validation")], verbose_eval=True)
     target = Path(os.environ["SM_MODEL_DIR"])
+    contract = json.loads(Path(__file__).with_name("contract.json").read_text(encoding="utf-8"))
+    model.set_attr(contract=json.dumps(contract, sort_keys=True, separators=(",", ":")))
     (target / "xgboost-model").write_bytes(model.save_raw("ubj"))
-    shutil.copyfile(Path(__file__).with_name("contract.json"), target / "contract.json")
 
 
 if __name__ == "__main__":
