@@ -98,7 +98,7 @@ def _parse_datetime(column: pa.Array) -> Parsed:
     if pa.types.is_string(column.type):
         text, blank = _trim(column)
         fits = _mask(pc.match_substring_regex(text, DATETIME))
-        moments = _convert(text, fits, microseconds, datetime.fromisoformat)
+        moments = _convert(text, fits, microseconds, _one_moment)
     elif pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         moments = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
         moments, blank = moments.cast(microseconds), _mask(column.is_null())
@@ -106,6 +106,12 @@ def _parse_datetime(column: pa.Array) -> Parsed:
         return _all_wrong(column, np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]"))
     values = moments.to_numpy(zero_copy_only=False).astype("datetime64[us]")
     return Parsed(values, blank, ~blank & np.isnat(values))
+
+
+def _one_moment(text: str) -> datetime:
+    """Parse a text of the form DATETIME; Python 3.10 takes fractions of three or six digits only."""
+    whole, dot, fraction = text.partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction:0<6}" if dot else whole)
 
 
 def _convert(text: pa.Array, fits: Mask, target: pa.DataType, one: Any) -> pa.Array:

@@ -39,8 +39,9 @@ def one_datetime(cell: str) -> datetime | str | None:
     text = cell.strip()
     if not text:
         return "blank"
+    form = "%Y-%m-%d" + ("" if len(text) == 10 else " %H:%M:%S") + (".%f" if "." in text else "")
     try:
-        return datetime.fromisoformat(text) if re.match(DATETIME, text) else None
+        return datetime.strptime(text.replace("T", " "), form) if re.match(DATETIME, text) else None  # noqa: DTZ007
     except ValueError:
         return None
 
@@ -65,6 +66,13 @@ def test_datetimes_parse_as_each_would_alone(column: list[str]) -> None:
         assert wrong == (expected is None)
         if isinstance(expected, datetime):
             assert value == np.datetime64(expected, "us")
+
+
+@pytest.mark.parametrize("digits", range(1, 7))
+@pytest.mark.parametrize("neighbours", [[], ["2018-13-01"]])
+def test_a_fraction_of_a_second_may_have_any_length(digits: int, neighbours: list[str]) -> None:
+    cell = "2018-01-11 18:24:44." + "123456"[:digits]
+    assert parse(pa.array([cell, *neighbours]), "datetime").values[0] == np.datetime64(cell, "us")
 
 
 @given(st.lists(st.floats() | st.none(), max_size=30))
