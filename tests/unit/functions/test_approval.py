@@ -375,6 +375,7 @@ def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str
         {"headers": {"content-type": ""}},
         {"headers": {"origin": "https://evil.example.com", "sec-fetch-site": None}},
         {"headers": {"origin": f"{SITE}.evil.example.com", "sec-fetch-site": None}},
+        {"headers": {"origin": "https://evil.example", "host": "evil.example", "sec-fetch-site": None}},
         {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
         {"headers": {"origin": SITE, "sec-fetch-site": "cross-site"}},
         {"headers": {"sec-fetch-site": "same-site"}},

@@ -80,7 +80,7 @@ class Visit:
             own = fetched_from in ("same-origin", "none")
         else:
             origin = self.headers.get("origin", "null").lower()
-            own = origin == "null" or urlsplit(origin).netloc == self.headers.get("host", "").lower()
+            own = origin == "null" or urlsplit(origin).netloc == self.host
         if not own:
             raise BadVisitError("the form was sent from another site")
 
