@@ -61,13 +61,16 @@ def false_rollbacks(scale: float) -> Cells:
     """Identical candidates: three base rates, with an outage of both, with a wrong weight; four rates of requests."""
     kinds = {"plain": {}, "outage": {"outage": True}, "weight 12%": {"true": 0.12}, "weight 8%": {"true": 0.08}}
     found: Cells = {}
-    for rate, runs, bases in ((0.2, 2000, (0, 0.001, 0.01)), (2, 200, (0, 0.001, 0.01)), (20, 40, (0.01,))):
+    for rate, runs, bases in ((0.2, 2000, (0, 0.001, 0.01)), (2, 200, (0, 0.001, 0.01)), (20, 30, (0.01,))):
         for base in bases:
             for kind, more in kinds.items():
-                traffic = Traffic(rate=rate, base=base, **more)
+                traffic = Traffic(rate=rate, base=base, history=500, **more)
                 found[f"{rate:g}/s, errors {base:.1%}, {kind}"] = (traffic, max(1, int(runs * scale)))
-    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), max(1, int(8 * scale)))
-    found["2/s, errors 0.1%, tolerance used up"] = (Traffic(rate=2, slower=1.0, tolerated=True), int(200 * scale))
+    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), max(1, int(6 * scale)))
+    found["2/s, errors 0.1%, tolerance used up"] = (
+        Traffic(rate=2, slower=1.0, tolerated=True),
+        max(1, int(200 * scale)),
+    )
     found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), int(200 * scale))
     found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), int(200 * scale))
     return found
@@ -95,7 +98,7 @@ def detection(scale: float) -> Cells:
         "predictions stuck": Traffic(spread=0.0),
         "predictions spread x2": Traffic(spread=2.0),
     }
-    return {name: (traffic, max(1, int(300 * scale))) for name, traffic in kinds.items()}
+    return {name: (traffic, max(1, int(200 * scale))) for name, traffic in kinds.items()}
 
 
 def false_passes(scale: float) -> Cells:
@@ -112,12 +115,12 @@ def false_passes(scale: float) -> Cells:
         "identical, errors 0.1%": Traffic(),
         "identical, errors 1%": Traffic(base=0.01),
     }
-    return {name: (replace(traffic, minutes=20), max(1, int(200 * scale))) for name, traffic in at.items()}
+    return {name: (replace(traffic, rate=10, minutes=20), max(1, int(200 * scale))) for name, traffic in at.items()}
 
 
 def silence(scale: float) -> Cells:
     """Nothing, or next to nothing, reaches the candidate."""
-    runs = max(1, int(20 * scale))
+    runs = max(2, int(20 * scale))
     return {
         "champion only": (Traffic(rate=2, true=0.0), runs),
         "no traffic at all": (Traffic(rate=0.0005), runs),

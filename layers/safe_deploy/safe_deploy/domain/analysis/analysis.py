@@ -7,8 +7,8 @@ Pass needs every metric proven within its margin (intersection–union: Berger 1
     analysis.observe_many(observations)
     analysis.verdict().status
 
-Feed requests in the order of their time, and only up to a moment for which both versions' requests are complete:
-one version's log that lags behind looks like traffic that went elsewhere.
+Feed requests in the order of their time (one that comes late counts as of now), and only up to a moment for which
+both versions' requests are complete: a log that lags behind looks like traffic that went elsewhere.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from safe_deploy.domain.analysis.verdict import Finding, Status, Verdict
 from safe_deploy.errors import InvalidRequestError
 
 VERSION = 1
+MOMENT = 500
+"""Requests of one moment that are taken as simultaneous; the bound of what a state has to hold."""
 
 
 class Analysis:
@@ -46,6 +48,7 @@ class Analysis:
             name: metric for name, metric in given.items() if metric is not None
         }
         self._time = -math.inf
+        self._held = 0
         self._is_due = False
         self._failed = False
         for observation in history:
@@ -67,15 +70,16 @@ class Analysis:
     def observe(self, observation: Observation) -> None:
         """Take in one request. Once failed, an analysis has its answer and looks no further."""
         time, version, error, latency, cold, prediction = observation
-        if time > self._time:
+        if time != self._time or self._held == MOMENT:
             self._learn()
-            self._time = time
+            self._time, self._held = time, 0
         if self._failed:
             return
         if version not in (CANDIDATE, CHAMPION):
             raise InvalidRequestError(f"an observation's version must be {CHAMPION} or {CANDIDATE}, not {version!r}")
         served = version == CANDIDATE
         self._is_due |= served
+        self._held += 1
         error = error or (prediction is not None and not math.isfinite(prediction))
         self._errors.observe(served, error)
         if error:
@@ -131,6 +135,7 @@ class Analysis:
             "policy": self._policy.to_state(),
             "weight": self._weight,
             "time": self._time if self._time > -math.inf else None,
+            "held": self._held,
             "due": self._is_due,
             "failed": self._failed,
             "metrics": {name: metric.to_state() for name, metric in self._metrics.items()},
@@ -145,7 +150,7 @@ class Analysis:
         for name, metric in analysis._metrics.items():
             metric.restored(state["metrics"][name])
         analysis._time = -math.inf if state["time"] is None else state["time"]
-        analysis._is_due, analysis._failed = state["due"], state["failed"]
+        analysis._held, analysis._is_due, analysis._failed = state["held"], state["due"], state["failed"]
         return analysis
 
     def _remember(self, observation: Observation) -> None:

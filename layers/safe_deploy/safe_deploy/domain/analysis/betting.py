@@ -22,7 +22,7 @@ the candidate really gets lies below what was asked, bets assume its lower end: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, floor, log
 from operator import mul
 from typing import Any, NamedTuple, Self
@@ -126,7 +126,14 @@ class Bets:
     @property
     def evidence(self) -> float:
         """Return the e-value: what the first capital of 1 has become, reserve included."""
-        return min(sum(self._capital), LIMIT) + RESERVE / (self._starts + 1)
+        return self._wealth(self._capital)
+
+    def evidence_after(self, outcome: Sequence[float]) -> float:
+        """Return what the e-value would be after `place`, which isn't done."""
+        return self._wealth(map(mul, self._capital, outcome))
+
+    def _wealth(self, capital: Iterable[float]) -> float:
+        return min(sum(capital), LIMIT) + RESERVE / (self._starts + 1)
 
     def to_state(self) -> dict[str, Any]:
         """Return the capital as plain values."""

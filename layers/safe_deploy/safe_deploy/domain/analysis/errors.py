@@ -51,6 +51,7 @@ class Errors:
             self._bets.count(self._served)
             self._served = 0
         self._proofs.close((self._bets.rate,))
+        self._pending.sort()
         for error in self._pending:
             self._bets.learn(error)
         self._pending.clear()

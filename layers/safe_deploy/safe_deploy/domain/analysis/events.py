@@ -112,8 +112,7 @@ class EventBets:
     @property
     def evidence(self) -> float:
         """Return the e-value against "no more often"."""
-        self._settle()
-        return self._bets.evidence
+        return self._bets.evidence_after(self._waiting())
 
     @property
     def rate(self) -> float:
@@ -127,10 +126,14 @@ class EventBets:
             self._settle()
             self._step = step
 
+    def _waiting(self) -> list[float]:
+        """Return the factors of the requests that were only counted so far."""
+        factor = _table(self._risks, self._step, self._weight)[False].champion
+        return [one**self._uneventful for one in factor]
+
     def _settle(self) -> None:
         if self._uneventful:
-            factor = _table(self._risks, self._step, self._weight)[False].champion
-            self._bets.place([one**self._uneventful for one in factor])
+            self._bets.place(self._waiting())
             self._uneventful = 0
 
     def to_state(self) -> dict[str, Any]:

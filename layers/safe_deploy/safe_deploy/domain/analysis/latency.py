@@ -87,6 +87,7 @@ class Latency:
             self._slow.count(self._served)
             self._served = 0
         self._proofs.close(_RATES)
+        self._pending.sort()
         for value, rank, is_slow in self._pending:
             if self._history.is_ready:
                 self._slow.learn(is_slow)

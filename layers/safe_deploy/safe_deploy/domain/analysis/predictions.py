@@ -83,6 +83,7 @@ class Predictions:
             self._down.count(self._served)
             self._served = 0
         self._proofs.close(_RATES)
+        self._pending.sort()
         for prediction, rank in self._pending:
             self._history.learn(prediction, rank)
         self._pending.clear()

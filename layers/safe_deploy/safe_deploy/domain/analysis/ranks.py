@@ -16,7 +16,7 @@ from safe_deploy.domain.analysis.betting import Factors, factors
 
 _NORMAL = NormalDist()
 Steps = tuple[tuple[float, float], ...]
-TILTS = (0.2, 0.4, 0.8, 1.6)
+TILTS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Shifts of the normal score that are bet on."""
 LATENCY: Steps = ((0.95, 6.0),)
 PREDICTIONS: Steps = ((0.25, 1.28), (0.95, 6.0))

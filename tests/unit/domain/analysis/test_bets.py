@@ -1,0 +1,176 @@
+"""Bets keep to Ville's inequality whatever is bet, know no order, and stay finite; ranks and events are calibrated."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safe_deploy.domain.analysis import events, ranks
+from safe_deploy.domain.analysis.betting import RESERVE, Bets, Weight, factors
+from safe_deploy.domain.analysis.events import ERRORS, EventBets, Rate
+from safe_deploy.domain.analysis.history import KEPT, WINDOW, History
+
+RATIOS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6)
+WEIGHTS = st.floats(0.01, 0.99)
+
+
+@given(RATIOS, WEIGHTS)
+def test_a_bet_is_fair_whatever_is_bet_when_the_version_is_drawn_by_the_weight(ratios: list[float], weight: float):
+    outcome = factors(ratios, weight)
+    for champion, candidate in zip(*outcome, strict=True):
+        assert weight * candidate + (1 - weight) * champion == pytest.approx(1, rel=1e-9)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=5), st.floats(0.05, 0.5), st.floats(1, 2))
+def test_with_calibrated_bets_a_higher_weight_than_asked_is_no_gain(ratios: list[float], weight: float, more: float):
+    mean = sum(ratios) / len(ratios)
+    calibrated = [ratio / mean for ratio in ratios]
+    true = min(1.0, weight * more)
+    gained = [factors([ratio], weight) for ratio in calibrated]
+    expected = sum(true * g.candidate[0] + (1 - true) * g.champion[0] for g in gained) / len(gained)
+    assert expected <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("guess", [0.5, 3.0, 50.0])
+def test_villes_inequality_holds_by_simulation(guess: float):
+    draw, weight, reached = random.Random(1), 0.2, 0
+    for _ in range(400):
+        bets = Bets([1.0])
+        for _ in range(200):
+            served = draw.random() < weight
+            odd = draw.random() < 0.3
+            bets.place(factors([guess if odd else 1 / guess], weight)[served])
+            bets.count(served)
+            if bets.evidence >= 10:
+                reached += 1
+                break
+    assert reached <= 400 * 0.1 + 3 * math.sqrt(400 * 0.1 * 0.9)
+
+
+@given(st.permutations(list(range(30))), st.integers(0, 1000))
+def test_the_order_of_outcomes_does_not_matter(order: list[int], seed: int):
+    draw = random.Random(seed)
+    placed = [factors([draw.uniform(0.2, 5), draw.uniform(0.2, 5)], 0.1)[draw.random() < 0.1] for _ in range(30)]
+    one, other = Bets([0.4, 0.6]), Bets([0.4, 0.6])
+    for i in range(30):
+        one.place(placed[i])
+        other.place(placed[order[i]])
+    assert one.evidence == pytest.approx(other.evidence, rel=1e-9)
+
+
+def test_products_agree_with_sums_of_logarithms_over_many_requests():
+    draw, bets, logs = random.Random(3), Bets([0.5, 0.5]), [math.log(0.45), math.log(0.45)]
+    outcomes = [factors([1.2, 1.01], 0.1), factors([0.8, 0.99], 0.1)]
+    for _ in range(300_000):
+        chosen = outcomes[draw.random() < 0.5][draw.random() < 0.1]
+        bets.place(chosen)
+        logs = [have + math.log(one) for have, one in zip(logs, chosen, strict=True)]
+    highest = max(logs)
+    expected = math.exp(highest) * sum(math.exp(value - highest) for value in logs)
+    assert bets.evidence - RESERVE == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_evidence_stays_finite_and_positive_however_long_one_thing_goes_on(served: bool):
+    bets = Bets([0.5, 0.5])
+    for _ in range(20_000):
+        bets.place(factors([1000.0, 0.001], 0.1)[served])
+        bets.count(1)
+    assert 0 < bets.evidence < math.inf
+
+
+def test_what_is_kept_back_finds_a_candidate_that_goes_bad_late():
+    bets, good, bad = Bets([1.0]), factors([0.1], 0.1), factors([500.0], 0.1)
+    for _ in range(3000):
+        for _ in range(9):
+            bets.place(good.champion)
+        bets.place(good.candidate)
+        bets.count(1)
+    late = 0
+    while bets.evidence < 100:
+        bets.place(bad.candidate)
+        bets.count(1)
+        late += 1
+    assert late < 32 + 10
+
+
+def test_a_reserve_is_never_invested_twice():
+    bets = Bets([1.0])
+    bets.count(10**6)
+    assert bets.evidence == pytest.approx(1)
+
+
+def test_no_traffic_of_the_candidate_lowers_the_weight_and_is_no_evidence():
+    bets, weight = EventBets(ERRORS), Weight(0.1)
+    for _ in range(20_000):
+        bets.observe(weight.assumed, served=False, happened=False)
+        bets.learn(happened=False)
+        weight.count(1, 0)
+    assert weight.assumed < 0.002
+    assert bets.evidence < 100 / 0.35
+
+
+def test_a_weight_as_asked_or_higher_stays_as_asked():
+    draw = random.Random(4)
+    for true in (0.1, 0.12, 0.5):
+        weight = Weight(0.1)
+        for _ in range(5000):
+            weight.count(1, draw.random() < true)
+        assert weight.assumed == 0.1
+
+
+@pytest.mark.parametrize("steps", [ranks.LATENCY, ranks.PREDICTIONS])
+def test_rank_bets_are_calibrated_and_rise_with_the_rank(steps: ranks.Steps):
+    edges = (0.0, *ranks.EDGES, 1.0)
+    held = [ranks.ratios(number, steps) for number in range(ranks.CELLS)]
+    for bet in range(len(held[0])):
+        assert sum(held[n][bet] * (edges[n + 1] - edges[n]) for n in range(ranks.CELLS)) == pytest.approx(1, rel=1e-6)
+        assert all(b[bet] >= a[bet] - 1e-9 for a, b in pairwise(held))
+        assert all(one[bet] > 0 for one in held)
+
+
+@given(st.integers(-120, -7), WEIGHTS)
+def test_event_bets_are_calibrated_at_the_rate_they_guess(step: int, weight: float):
+    rate = min(math.exp(step / events.STEPS), 0.5)
+    none, some = events._table(ERRORS, step, weight)
+    for bet in range(len(ERRORS)):
+        ratio = [one.candidate[bet] / one.champion[bet] for one in (none, some)]
+        assert rate * ratio[1] + (1 - rate) * ratio[0] == pytest.approx(1)
+        assert ratio[1] >= 1 >= ratio[0] > 0
+
+
+def test_the_guess_of_a_rate_follows_the_champion_and_notices_an_outage():
+    rate = Rate()
+    for i in range(5000):
+        rate.learn(i % 100 == 0)
+    assert rate.guess == pytest.approx(0.01, rel=0.1)
+    for _ in range(100):
+        rate.learn(True)
+    assert rate.guess > 0.2
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.floats(-1e6, 1e6))
+def test_ranks_lie_inside_rise_with_the_value_and_ignore_the_order(values: list[float], value: float):
+    history, other = History(values), History(sorted(values))
+    assert 0 < history.rank(value) < 1
+    assert history.rank(value) == other.rank(value)
+    assert history.rank(value) <= history.rank(value + 1)
+
+
+def test_a_history_is_bounded_and_forgets_a_champion_that_changed():
+    draw, history = random.Random(5), History()
+    for _ in range(3 * WINDOW):
+        value = draw.gauss(0, 1)
+        history.learn(value, history.rank(value))
+    assert len(history) == WINDOW
+    assert history.spread == pytest.approx(1, rel=0.1)
+    for _ in range(300):
+        value = draw.gauss(8, 1)
+        history.learn(value, history.rank(value))
+    assert len(history) < KEPT + 300
+    assert 0.3 < history.rank(8.0) < 0.7
