@@ -7,7 +7,7 @@ SIDE_BY_SIDE := -n 2 --dist loadgroup
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data test test-fast lint format bench clean
+.PHONY: help setup demo data test test-fast lint format bench bench-canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,7 +35,12 @@ format: setup ## Put the code into its form
 	@$(TOOLS)/ruff format -q . && $(TOOLS)/ruff check -q --fix .
 
 bench: setup ## Speed and memory, each beside a peer; JSON on the last line of each
-	@for bench in bench/*.py; do $(TOOLS)/python $$bench || exit 1; done
+	@$(TOOLS)/python bench/predict.py
+	@$(JOBS)/python bench/analyze.py
+	@$(JOBS)/python bench/canary.py --quick
+
+bench-canary: setup ## The canary analysis by simulation, beside an oracle and common judges (under 10 minutes)
+	@$(JOBS)/python bench/canary.py
 
 clean: ## Remove everything that was built, downloaded or left by a run
 	rm -rf .venvs .aws-sam .localaws .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

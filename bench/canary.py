@@ -59,7 +59,12 @@ Cells = dict[str, tuple[Traffic, int]]
 
 def false_rollbacks(scale: float) -> Cells:
     """Identical candidates: three base rates, with an outage of both, with a wrong weight; four rates of requests."""
-    kinds = {"plain": {}, "outage": {"outage": True}, "weight 12%": {"true": 0.12}, "weight 8%": {"true": 0.08}}
+    kinds: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "outage": {"outage": True},
+        "weight 12%": {"true": 0.12},
+        "weight 8%": {"true": 0.08},
+    }
     found: Cells = {}
     for rate, runs, bases in ((0.2, 2000, (0, 0.001, 0.01)), (2, 200, (0, 0.001, 0.01)), (20, 30, (0.01,))):
         for base in bases:

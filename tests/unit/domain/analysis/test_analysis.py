@@ -26,7 +26,8 @@ POLICY = AnalysisPolicy()
 
 def traffic(seed: int, count: int, *, weight: float = 0.2, every: int = 1, **candidate: Any) -> list[Observation]:
     """Requests of both versions; `candidate` says how it differs, `every` how many share a moment."""
-    draw, found = random.Random(seed), []
+    draw = random.Random(seed)
+    found: list[Observation] = []
     for i in range(count):
         served = draw.random() < weight
         odd = candidate if served else {}
@@ -61,7 +62,7 @@ def figures(given: Analysis) -> list[float]:
 # ---- verdicts ----
 
 
-def test_a_candidate_like_the_champion_passes_in_the_end_and_not_before():
+def test_a_candidate_like_the_champion_passes_in_the_end_and_not_before() -> None:
     requests = traffic(1, 6000)
     assert analysis(requests[:300]).status is Status.INSUFFICIENT
     verdict = analysis(requests).verdict()
@@ -79,7 +80,9 @@ def test_a_candidate_like_the_champion_passes_in_the_end_and_not_before():
         ("predictions", {"shift": -4.0}, "units"),
     ],
 )
-def test_a_worse_candidate_fails_with_the_metric_the_estimate_and_the_requests(metric, difference, unit):
+def test_a_worse_candidate_fails_with_the_metric_the_estimate_and_the_requests(
+    metric: Any, difference: Any, unit: Any
+) -> None:
     verdict = analysis(traffic(2, 3000, **difference)).verdict()
     assert verdict.status is Status.FAIL
     assert verdict.metric == metric
@@ -92,7 +95,7 @@ def test_a_worse_candidate_fails_with_the_metric_the_estimate_and_the_requests(m
     json.dumps(verdict.to_output(), allow_nan=False)
 
 
-def test_a_candidate_that_always_fails_is_stopped_after_three_failed_requests():
+def test_a_candidate_that_always_fails_is_stopped_after_three_failed_requests() -> None:
     past, needed = traffic(0, 1000, weight=0), []
     for seed in range(31):
         given, failed = Analysis(POLICY, 0.1, past), 0
@@ -105,7 +108,7 @@ def test_a_candidate_that_always_fails_is_stopped_after_three_failed_requests():
     assert sorted(needed)[15] <= 3
 
 
-def test_a_failure_is_final_and_its_requests_are_counted_no_further():
+def test_a_failure_is_final_and_its_requests_are_counted_no_further() -> None:
     given = analysis(traffic(3, 3000, errors=1.0))
     before = given.verdict()
     given.observe_many(traffic(4, 3000))
@@ -113,7 +116,7 @@ def test_a_failure_is_final_and_its_requests_are_counted_no_further():
     assert before.status is Status.FAIL
 
 
-def test_silence_is_never_a_pass():
+def test_silence_is_never_a_pass() -> None:
     assert analysis([]).verdict().status is Status.INSUFFICIENT
     alone = [request for request in traffic(5, 8000) if request.version == CHAMPION]
     verdict = analysis(alone).verdict()
@@ -121,21 +124,21 @@ def test_silence_is_never_a_pass():
     assert "0 of at least 100 requests" in verdict.reason
 
 
-def test_too_few_requests_are_no_pass_even_if_all_is_proven():
+def test_too_few_requests_are_no_pass_even_if_all_is_proven() -> None:
     requests = traffic(1, 6000)
     policy = AnalysisPolicy(minimum_requests=5000)
     assert analysis(requests, policy).status is Status.INSUFFICIENT
     assert analysis(requests).status is Status.PASS
 
 
-def test_cold_starts_of_the_candidate_are_no_latency():
+def test_cold_starts_of_the_candidate_are_no_latency() -> None:
     warm = analysis(traffic(6, 2000, cold=200))
     assert warm.status is not Status.FAIL
     counted = next(finding for finding in warm.verdict().findings if finding.metric == "latency")
     assert counted.candidate_requests < warm.verdict().candidate_requests
 
 
-def test_predictions_that_are_no_numbers_are_errors():
+def test_predictions_that_are_no_numbers_are_errors() -> None:
     requests = [
         request._replace(prediction=math.nan) if request.version == CANDIDATE else request
         for request in traffic(7, 600)
@@ -143,21 +146,21 @@ def test_predictions_that_are_no_numbers_are_errors():
     assert analysis(requests).verdict().metric == "errors"
 
 
-def test_within_the_tolerances_nothing_fails():
+def test_within_the_tolerances_nothing_fails() -> None:
     policy = AnalysisPolicy(latency_tolerance=0.5, prediction_tolerance=1.0)
     requests = traffic(8, 4000, slower=1.4, shift=1.8)
     assert analysis(requests, policy).status is not Status.FAIL
     assert analysis(requests).status is Status.FAIL
 
 
-def test_a_metric_without_a_tolerance_is_left_out():
+def test_a_metric_without_a_tolerance_is_left_out() -> None:
     policy = AnalysisPolicy(latency_tolerance=None, prediction_tolerance=None)
     verdict = analysis(traffic(9, 6000, slower=5, shift=50), policy).verdict()
     assert [finding.metric for finding in verdict.findings] == ["errors"]
     assert verdict.status is Status.PASS
 
 
-def test_what_the_approver_saw_widens_the_tolerance():
+def test_what_the_approver_saw_widens_the_tolerance() -> None:
     ours, theirs = [float(i) for i in range(1000)], [float(i) + 300 for i in range(1000)]
     shift = largest_shift(ours, theirs)
     assert shift == pytest.approx(300 / 288.7, rel=0.01)
@@ -171,7 +174,7 @@ def test_what_the_approver_saw_widens_the_tolerance():
 
 @pytest.mark.parametrize("true", [0.2, 0.24, 0.15])
 @pytest.mark.parametrize("outage", [False, True])
-def test_looking_after_every_request_keeps_false_alarms_at_the_level(true: float, outage: bool):
+def test_looking_after_every_request_keeps_false_alarms_at_the_level(true: float, outage: bool) -> None:
     policy, failed, runs = AnalysisPolicy(alpha=0.1), 0, 60
     for seed in range(runs):
         requests = traffic(seed, 300, weight=true)
@@ -186,7 +189,7 @@ def test_looking_after_every_request_keeps_false_alarms_at_the_level(true: float
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 400), max_size=5))
-def test_batches_and_interruptions_change_nothing(seed: int, cuts: list[int]):
+def test_batches_and_interruptions_change_nothing(seed: int, cuts: list[int]) -> None:
     requests = traffic(seed, 400, every=3, errors=0.01, slower=1.1)
     whole, parts = analysis(requests), analysis([])
     ends = sorted({*cuts, 400})
@@ -200,7 +203,7 @@ def test_batches_and_interruptions_change_nothing(seed: int, cuts: list[int]):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
-def test_the_order_of_simultaneous_requests_does_not_matter(seed: int):
+def test_the_order_of_simultaneous_requests_does_not_matter(seed: int) -> None:
     requests = traffic(seed, 300, every=10, errors=0.02)
     shuffled, draw = list(requests), random.Random(seed)
     for start in range(0, 300, 10):
@@ -212,7 +215,7 @@ def test_the_order_of_simultaneous_requests_does_not_matter(seed: int):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.floats(1, 50))
-def test_a_worse_last_request_is_never_better_evidence(seed: int, times: float):
+def test_a_worse_last_request_is_never_better_evidence(seed: int, times: float) -> None:
     requests = traffic(seed, 200)
     last = Observation(5000.0, CANDIDATE, False, 30.0, False, 10.0)
     before = analysis([*requests, last]).alarm
@@ -224,7 +227,7 @@ def test_a_worse_last_request_is_never_better_evidence(seed: int, times: float):
 # ---- the state ----
 
 
-def test_the_state_is_bounded_and_small_enough_for_an_item():
+def test_the_state_is_bounded_and_small_enough_for_an_item() -> None:
     draw, given = random.Random(10), Analysis(POLICY, 0.2)
     sizes = []
     for start in range(0, 12_000, 4000):
@@ -237,7 +240,7 @@ def test_the_state_is_bounded_and_small_enough_for_an_item():
     assert sizes[2] < sizes[1] * 1.2
 
 
-def test_another_weight_may_follow_and_is_kept():
+def test_another_weight_may_follow_and_is_kept() -> None:
     given = analysis(traffic(11, 500))
     given.shift(0.5)
     given.observe_many(request._replace(time=request.time + 500) for request in traffic(12, 500, weight=0.5))
@@ -245,7 +248,7 @@ def test_another_weight_may_follow_and_is_kept():
     assert Analysis.from_state(given.to_state()).to_state() == given.to_state()
 
 
-def test_requests_of_one_moment_are_bounded_too():
+def test_requests_of_one_moment_are_bounded_too() -> None:
     given = analysis([request._replace(time=1.0) for request in traffic(13, 5000)])
     assert len(json.dumps(given.to_state())) < 200_000
     assert given.verdict().candidate_requests > 800
@@ -255,7 +258,7 @@ def test_requests_of_one_moment_are_bounded_too():
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0, -0.1, math.nan])
-def test_a_weight_at_which_nothing_can_be_compared_is_refused(weight: float):
+def test_a_weight_at_which_nothing_can_be_compared_is_refused(weight: float) -> None:
     with pytest.raises(InvalidRequestError, match="share of the traffic"):
         Analysis(POLICY, weight)
     with pytest.raises(InvalidRequestError, match="share of the traffic"):
@@ -274,12 +277,12 @@ def test_a_weight_at_which_nothing_can_be_compared_is_refused(weight: float):
         {"prediction_tolerance": math.inf},
     ],
 )
-def test_a_policy_that_cannot_be_is_refused_by_name(wrong: dict[str, Any]):
+def test_a_policy_that_cannot_be_is_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
         AnalysisPolicy(**wrong)
 
 
-def test_foreign_versions_histories_and_states_are_refused():
+def test_foreign_versions_histories_and_states_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="champion or candidate"):
         analysis([Observation(1.0, "blue", False, 1.0)])
     with pytest.raises(InvalidRequestError, match="champion's requests only"):

@@ -19,14 +19,18 @@ WEIGHTS = st.floats(0.01, 0.99)
 
 
 @given(RATIOS, WEIGHTS)
-def test_a_bet_is_fair_whatever_is_bet_when_the_version_is_drawn_by_the_weight(ratios: list[float], weight: float):
+def test_a_bet_is_fair_whatever_is_bet_when_the_version_is_drawn_by_the_weight(
+    ratios: list[float], weight: float
+) -> None:
     outcome = factors(ratios, weight)
     for champion, candidate in zip(*outcome, strict=True):
         assert weight * candidate + (1 - weight) * champion == pytest.approx(1, rel=1e-9)
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=5), st.floats(0.05, 0.5), st.floats(1, 2))
-def test_with_calibrated_bets_a_higher_weight_than_asked_is_no_gain(ratios: list[float], weight: float, more: float):
+def test_with_calibrated_bets_a_higher_weight_than_asked_is_no_gain(
+    ratios: list[float], weight: float, more: float
+) -> None:
     mean = sum(ratios) / len(ratios)
     calibrated = [ratio / mean for ratio in ratios]
     true = min(1.0, weight * more)
@@ -36,7 +40,7 @@ def test_with_calibrated_bets_a_higher_weight_than_asked_is_no_gain(ratios: list
 
 
 @pytest.mark.parametrize("guess", [0.5, 3.0, 50.0])
-def test_villes_inequality_holds_by_simulation(guess: float):
+def test_villes_inequality_holds_by_simulation(guess: float) -> None:
     draw, weight, reached = random.Random(1), 0.2, 0
     for _ in range(400):
         bets = Bets([1.0])
@@ -52,7 +56,7 @@ def test_villes_inequality_holds_by_simulation(guess: float):
 
 
 @given(st.permutations(list(range(30))), st.integers(0, 1000))
-def test_the_order_of_outcomes_does_not_matter(order: list[int], seed: int):
+def test_the_order_of_outcomes_does_not_matter(order: list[int], seed: int) -> None:
     draw = random.Random(seed)
     placed = [factors([draw.uniform(0.2, 5), draw.uniform(0.2, 5)], 0.1)[draw.random() < 0.1] for _ in range(30)]
     one, other = Bets([0.4, 0.6]), Bets([0.4, 0.6])
@@ -62,7 +66,7 @@ def test_the_order_of_outcomes_does_not_matter(order: list[int], seed: int):
     assert one.evidence == pytest.approx(other.evidence, rel=1e-9)
 
 
-def test_products_agree_with_sums_of_logarithms_over_many_requests():
+def test_products_agree_with_sums_of_logarithms_over_many_requests() -> None:
     draw, bets, logs = random.Random(3), Bets([0.5, 0.5]), [math.log(0.45), math.log(0.45)]
     outcomes = [factors([1.2, 1.01], 0.1), factors([0.8, 0.99], 0.1)]
     for _ in range(300_000):
@@ -75,7 +79,7 @@ def test_products_agree_with_sums_of_logarithms_over_many_requests():
 
 
 @pytest.mark.parametrize("served", [True, False])
-def test_evidence_stays_finite_and_positive_however_long_one_thing_goes_on(served: bool):
+def test_evidence_stays_finite_and_positive_however_long_one_thing_goes_on(served: bool) -> None:
     bets = Bets([0.5, 0.5])
     for _ in range(20_000):
         bets.place(factors([1000.0, 0.001], 0.1)[served])
@@ -83,7 +87,7 @@ def test_evidence_stays_finite_and_positive_however_long_one_thing_goes_on(serve
     assert 0 < bets.evidence < math.inf
 
 
-def test_what_is_kept_back_finds_a_candidate_that_goes_bad_late():
+def test_what_is_kept_back_finds_a_candidate_that_goes_bad_late() -> None:
     bets, good, bad = Bets([1.0]), factors([0.1], 0.1), factors([500.0], 0.1)
     for _ in range(3000):
         for _ in range(9):
@@ -98,13 +102,13 @@ def test_what_is_kept_back_finds_a_candidate_that_goes_bad_late():
     assert late < 32 + 10
 
 
-def test_a_reserve_is_never_invested_twice():
+def test_a_reserve_is_never_invested_twice() -> None:
     bets = Bets([1.0])
     bets.count(10**6)
     assert bets.evidence == pytest.approx(1)
 
 
-def test_no_traffic_of_the_candidate_lowers_the_weight_and_is_no_evidence():
+def test_no_traffic_of_the_candidate_lowers_the_weight_and_is_no_evidence() -> None:
     bets, weight = EventBets(ERRORS), Weight(0.1)
     for _ in range(20_000):
         bets.observe(weight.assumed, served=False, happened=False)
@@ -114,7 +118,7 @@ def test_no_traffic_of_the_candidate_lowers_the_weight_and_is_no_evidence():
     assert bets.evidence < 100 / 0.35
 
 
-def test_a_weight_as_asked_or_higher_stays_as_asked():
+def test_a_weight_as_asked_or_higher_stays_as_asked() -> None:
     draw = random.Random(4)
     for true in (0.1, 0.12, 0.5):
         weight = Weight(0.1)
@@ -124,7 +128,7 @@ def test_a_weight_as_asked_or_higher_stays_as_asked():
 
 
 @pytest.mark.parametrize("steps", [ranks.LATENCY, ranks.PREDICTIONS])
-def test_rank_bets_are_calibrated_and_rise_with_the_rank(steps: ranks.Steps):
+def test_rank_bets_are_calibrated_and_rise_with_the_rank(steps: ranks.Steps) -> None:
     edges = (0.0, *ranks.EDGES, 1.0)
     held = [ranks.ratios(number, steps) for number in range(ranks.CELLS)]
     for bet in range(len(held[0])):
@@ -134,7 +138,7 @@ def test_rank_bets_are_calibrated_and_rise_with_the_rank(steps: ranks.Steps):
 
 
 @given(st.integers(-120, -7), WEIGHTS)
-def test_event_bets_are_calibrated_at_the_rate_they_guess(step: int, weight: float):
+def test_event_bets_are_calibrated_at_the_rate_they_guess(step: int, weight: float) -> None:
     rate = min(math.exp(step / events.STEPS), 0.5)
     none, some = events._table(ERRORS, step, weight)
     for bet in range(len(ERRORS)):
@@ -143,7 +147,7 @@ def test_event_bets_are_calibrated_at_the_rate_they_guess(step: int, weight: flo
         assert ratio[1] >= 1 >= ratio[0] > 0
 
 
-def test_the_guess_of_a_rate_follows_the_champion_and_notices_an_outage():
+def test_the_guess_of_a_rate_follows_the_champion_and_notices_an_outage() -> None:
     rate = Rate()
     for i in range(5000):
         rate.learn(i % 100 == 0)
@@ -155,14 +159,14 @@ def test_the_guess_of_a_rate_follows_the_champion_and_notices_an_outage():
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300), st.floats(-1e6, 1e6))
-def test_ranks_lie_inside_rise_with_the_value_and_ignore_the_order(values: list[float], value: float):
+def test_ranks_lie_inside_rise_with_the_value_and_ignore_the_order(values: list[float], value: float) -> None:
     history, other = History(values), History(sorted(values))
     assert 0 < history.rank(value) < 1
     assert history.rank(value) == other.rank(value)
     assert history.rank(value) <= history.rank(value + 1)
 
 
-def test_a_history_is_bounded_and_forgets_a_champion_that_changed():
+def test_a_history_is_bounded_and_forgets_a_champion_that_changed() -> None:
     draw, history = random.Random(5), History()
     for _ in range(3 * WINDOW):
         value = draw.gauss(0, 1)

@@ -138,9 +138,7 @@ SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
 )
 NAMES = st.text(min_size=1, max_size=6).filter(lambda k: k != "$or")
-TREES = st.recursive(
-    SCALARS, lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3), max_leaves=8
-)
+TREES = st.recursive(SCALARS, lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3), max_leaves=8)
 EVENTS = st.dictionaries(NAMES, TREES, min_size=1, max_size=4)
 
 
