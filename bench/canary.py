@@ -103,7 +103,8 @@ def detection(scale: float) -> Cells:
         "predictions stuck": Traffic(spread=0.0),
         "predictions spread x2": Traffic(spread=2.0),
     }
-    return {name: (traffic, max(1, int(200 * scale))) for name, traffic in kinds.items()}
+    many = {name: 400 if traffic.shift == 0 else 150 for name, traffic in kinds.items()}
+    return {name: (traffic, max(1, int(many[name] * scale))) for name, traffic in kinds.items()}
 
 
 def false_passes(scale: float) -> Cells:

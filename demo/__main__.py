@@ -116,7 +116,8 @@ def _release(
                 asked.append((release_id, link))
         return bool(asked)
 
-    execution.follow(told, until=mailed)
+    with account.working("the release is under way"):
+        execution.follow(told, until=mailed)
     if not asked:
         raise DemoError(f"the release ended before anyone was asked: {execution.describe()}")
     release_id, link = asked[0]
@@ -136,7 +137,8 @@ def _release(
             evidence.watch_shift(account, traffic, shifting["since"])
         return execution.is_in("Is There a Predecessor?")
 
-    described = execution.follow(told, until=serves, patience=86_400 if interactive else 240)
+    with account.working("a person decides, then traffic shifts"):
+        described = execution.follow(told, until=serves, patience=86_400 if interactive else 240)
     if not execution.is_in("Is There a Predecessor?"):
         raise DemoError(f"the release did not go live: {described.get('cause')}")
     account.line(f"Release {release_id} is live", good=True)
@@ -145,7 +147,8 @@ def _release(
 
 def _settle(account: Account, execution: Execution) -> None:
     """Follow a release from live to its end: the predecessor's grace time, and its removal."""
-    described = execution.follow(lambda step: _tell(account, step))
+    with account.working("the release settles"):
+        described = execution.follow(lambda step: _tell(account, step))
     ended = f"ended as {described['status']}: {described.get('output') or described.get('cause')}"
     account.line(f"The execution {ended}", good=described["status"] == "SUCCEEDED")
 

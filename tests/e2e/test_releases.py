@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,3 +143,29 @@ def test_every_call_was_permitted_by_its_role(aws: LocalAws, app: App, live: str
 def is_service(permission: dict[str, str]) -> bool:
     """Calls of AWS's own services, for which no role of the stack answers."""
     return "/aws-service-role/" in permission["principal"]
+
+
+def test_the_alarm_fires_and_mails_when_the_model_fails(app: App, live: str) -> None:
+    """Last, because it breaks what the others use: somebody deletes the live endpoint by hand."""
+    aws, endpoint = app.stack.aws, f"taxi-fare-{live}-prod"
+    aws.client("application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{endpoint}/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
+    aws.client("sagemaker").delete_endpoint(EndpointName=endpoint)
+    aws.client("sagemaker").get_waiter("endpoint_deleted").wait(
+        EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    client, alarms = SignedClient(app.stack.outputs["ApiUrl"]), aws.client("cloudwatch")
+    deadline = time.monotonic() + 60
+    fired: list[str] = []
+    while not fired and time.monotonic() < deadline:
+        assert client.predict(ROW).status == 500, "a model that fails is a failure, not an answer"
+        described = alarms.describe_alarms(AlarmNamePrefix="taxi-fare-ErrorAlarm")["MetricAlarms"]
+        fired = [alarm["AlarmName"] for alarm in described if alarm["StateValue"] == "ALARM"]
+    assert fired, described
+    told: list[object] = []
+    while not told and time.monotonic() < deadline:
+        told = [mail for mail in app.mails_about(fired[0]) if str(mail.get("subject", "")).startswith("ALARM")]
+    assert told, app.mails_about(fired[0])
