@@ -169,6 +169,29 @@ def test_what_the_approver_saw_widens_the_tolerance() -> None:
         largest_shift([1.0, 1.0], [2.0])
 
 
+def test_a_few_failures_all_of_the_candidate_already_bound_the_difference_from_below() -> None:
+    estimate = Analysis(POLICY, 0.1, PAST).observe_many(traffic(2, 60, weight=0.1, errors=1.0)).verdict().findings[0]
+    assert estimate.candidate_requests < 8
+    assert estimate.estimate is not None
+    assert 0 < estimate.estimate.low < 1 - 0.002 <= estimate.estimate.high
+
+
+def test_the_interval_of_the_difference_covers_at_all_times_at_once() -> None:
+    missed, runs = 0, 60
+    for seed in range(runs):
+        given = Analysis(AnalysisPolicy(alpha=1e-9, unproven=0.1), 0.2)
+        draw = random.Random(seed)
+        for i in range(400):
+            served = draw.random() < 0.2
+            error = draw.random() < (0.3 if served else 0.1)
+            given.observe(Observation(float(i), CANDIDATE if served else CHAMPION, error, 1.0))
+            estimate = given._errors.estimate(0.1) if served else None
+            if estimate is not None and not estimate.low <= 0.2 <= estimate.high:
+                missed += 1
+                break
+    assert missed <= runs * 0.1 + 3 * math.sqrt(runs * 0.09)
+
+
 # ---- false alarms ----
 
 

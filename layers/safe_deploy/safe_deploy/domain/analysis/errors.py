@@ -14,10 +14,11 @@ from safe_deploy.domain.analysis.verdict import Estimate
 class Errors:
     """Bets on, proofs about and counts of failed requests."""
 
-    __slots__ = ("_bets", "_errors", "_pending", "_proofs", "_served", "_weight", "requests")
+    __slots__ = ("_bets", "_errors", "_is_steady", "_pending", "_proofs", "_served", "_weight", "requests")
 
     def __init__(self, weight: float, margin: float, level: float) -> None:
         self._weight = Weight(weight)
+        self._is_steady = True
         self._bets = EventBets(ERRORS)
         self._proofs = Proofs(margin, 1, level)
         self.requests = [0, 0]
@@ -32,6 +33,7 @@ class Errors:
     def shift(self, weight: float) -> None:
         """Take note of another weight."""
         self._weight = Weight(weight)
+        self._is_steady = False
 
     def observe(self, served: bool, error: bool) -> None:
         """Take in one request; `served` says whether the candidate served it."""
@@ -67,14 +69,24 @@ class Errors:
         return self._proofs.evidence
 
     def estimate(self, level: float) -> Estimate | None:
-        """Return the difference of the error rates; each version's interval has half of the level."""
+        """Return the difference of the error rates.
+
+        Three intervals share the level: of either version's rate, and of who served the failed requests. Where the last
+        shows that the candidate fails at least R times as often, its rate p exceeds the champion's by p·(1 − 1/R) or
+        more: a few failures say much, even before the champion's rate is well known.
+        """
         if not all(self.requests):
             return None
-        (low0, high0), (low1, high1) = (rate_interval(self._errors[i], self.requests[i], level / 2) for i in range(2))
+        part = level / 3
+        (low0, high0), (low1, high1) = (rate_interval(self._errors[i], self.requests[i], part) for i in range(2))
+        low, high = low1 - high0, high1 - low0
+        if self._is_steady:
+            rarest, _ = rate_interval(self._errors[1], sum(self._errors), part)
+            odds = self._weight.assumed / (1 - self._weight.assumed)
+            if rarest > odds * (1 - rarest):
+                low = max(low, low1 * (1 - odds * (1 - rarest) / rarest))
         champion, candidate = (self._errors[i] / self.requests[i] for i in range(2))
-        return Estimate(
-            "error rate", candidate, champion, candidate - champion, low1 - high0, high1 - low0, level, "points"
-        )
+        return Estimate("error rate", candidate, champion, candidate - champion, low, high, level, "points")
 
     def to_state(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -86,6 +98,7 @@ class Errors:
             "errors": list(self._errors),
             "pending": list(self._pending),
             "served": self._served,
+            "steady": self._is_steady,
         }
 
     def restored(self, state: dict[str, Any]) -> Self:
@@ -95,4 +108,5 @@ class Errors:
         self._proofs.restored(state["proofs"])
         self.requests, self._errors = list(state["requests"]), list(state["errors"])
         self._pending, self._served = list(state["pending"]), state["served"]
+        self._is_steady = state["steady"]
         return self

@@ -39,10 +39,13 @@ class Estimate:
         of = "%" if self.unit == "points" else ""
         change, low, high = (_number(scale * value) for value in (self.change, self.low, self.high))
         sign = "" if self.unit == "times" or self.change < 0 else "+"
+        interval = f"{100 * (1 - self.level):g}% interval {low} to {high}"
+        if self.low <= -inf and self.high >= inf:
+            interval = "too few requests for an interval"
         return (
             f"{self.figure} {_number(scale * self.candidate)}{of} against the champion's "
             f"{_number(scale * self.champion)}{of}, {sign}{change} {self.unit} "
-            f"({100 * (1 - self.level):g}% interval {low} to {high})"
+            f"({interval})"
         )
 
     def to_output(self) -> dict[str, Any]:
