@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -21,6 +23,14 @@ from localaws.settings import PERSON_ACCESS_KEY, Settings
 
 S = TypeVar("S", bound=Service)
 RENEW_BEFORE = timedelta(minutes=30)
+CLIENTS_KEPT = 200
+"""Jobs act in sessions of their own: clients of those long ended are let go."""
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One for the process: it holds the service models, which take 0.5 s and 50 MB to read."""
+    return boto3.Session()
 
 
 class World:
@@ -35,9 +45,8 @@ class World:
         self.delegated = Delegated(self)
         self.services = {kind.name: kind(self) for kind in services}
         self.front_door = FrontDoor(self)
-        self._clients: dict[tuple[str, str, str], tuple[Credentials, Any]] = {}
+        self._clients: OrderedDict[tuple[str, str, str], tuple[Credentials, Any]] = OrderedDict()
         self._lock = threading.Lock()
-        self._session = boto3.Session(region_name=settings.region)
 
     @property
     def endpoint(self) -> str:
@@ -77,10 +86,12 @@ class World:
             if held is not None:
                 expires = held[0].expires
                 if expires is None or expires - RENEW_BEFORE > self.clock.now():
+                    self._clients.move_to_end(key)
                     return held[1]
             credentials = self.credentials_for(role, session) if role else self.person
-            client = self._session.client(
+            client = _session().client(
                 service,  # type: ignore[call-overload]
+                region_name=self.settings.region,
                 endpoint_url=self.endpoint,
                 aws_access_key_id=credentials.access_key,
                 aws_secret_access_key=credentials.secret_key,
@@ -93,6 +104,8 @@ class World:
                 ),
             )
             self._clients[key] = (credentials, client)
+            if len(self._clients) > CLIENTS_KEPT:
+                self._clients.popitem(last=False)
             return client
 
     def process_environment(self, role: str, session: str) -> dict[str, str]:

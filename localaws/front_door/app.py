@@ -27,6 +27,8 @@ log = logging.getLogger("localaws.front_door")
 
 SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions", "tagging": "resourcegroupstaggingapi"}
 MAX_BODY = 256 * 1024 * 1024
+CLOSE_PAUSE = 0.05
+"""Seconds between the server's looks at whether it was told to stop."""
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Interceptor = Callable[[Call], "Reply | AwsError | dict[str, Any] | None"]
@@ -62,6 +64,7 @@ class FrontDoor:
         server = Server(("127.0.0.1", self.world.settings.port), self, numthreads=64, max=256, server_name="localaws")
         server.max_request_body_size = MAX_BODY
         server.nodelay = True
+        server.expiration_interval = CLOSE_PAUSE
         server.prepare()
         self._server = server
 

@@ -35,6 +35,10 @@ class NoAnswerError(Exception):
     """The container gave no answer to an invocation: it is down, or took more than 60 seconds."""
 
 
+class ReplacedError(NoAnswerError):
+    """The server was told to stop before the invocation reached it; another may have taken its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the container answered to an invocation."""
@@ -76,6 +80,7 @@ class ModelServer:
         self._port: int | None = None
         self._child: Child | None = None
         self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+        self._in_flight = 0
 
     def start(self, timeout: float = STARTUP_TIMEOUT) -> None:
         """Start the process and wait until it answers /ping. Raises `NotHealthyError`."""
@@ -88,9 +93,12 @@ class ModelServer:
         threading.Thread(target=self._keep, args=(child, timeout), name="model-server", daemon=True).start()
 
     def stop(self) -> None:
-        """End the process."""
-        self._stopped.set()
+        """End the process, after the invocations in flight unless the world is ending."""
         with self._changed:
+            self._stopped.set()
+            drained = time.monotonic() + INVOCATION_TIMEOUT
+            while self._in_flight and time.monotonic() < drained and not self._host.closing.is_set():
+                self._changed.wait(PING_PAUSE)
             child, self._port = self._child, None
         if child is not None:
             child.stop(STOP_GRACE)
@@ -98,7 +106,19 @@ class ModelServer:
         self._stream.close()
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """POST /invocations. Raises `NoAnswerError`."""
+        """POST /invocations. Raises `ReplacedError` once the server stops, `NoAnswerError`."""
+        with self._changed:
+            if self._stopped.is_set():
+                raise ReplacedError("the container is not running")
+            self._in_flight += 1
+        try:
+            return self._ask(body, headers)
+        finally:
+            with self._changed:
+                self._in_flight -= 1
+                self._changed.notify_all()
+
+    def _ask(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
             return self._exchange(body, headers)
         except (

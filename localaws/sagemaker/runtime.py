@@ -9,7 +9,7 @@ from localaws.cloudwatch.metrics import Datapoint
 from localaws.cloudwatch.service import CloudWatch
 from localaws.errors import AwsError
 from localaws.sagemaker.endpoints import Endpoint
-from localaws.sagemaker.model_server import Answer, NoAnswerError
+from localaws.sagemaker.model_server import Answer, NoAnswerError, ReplacedError
 from localaws.sagemaker.resources import Params, present, refuse_others
 from localaws.sagemaker.service import SageMaker
 from localaws.sagemaker.variants import Variant
@@ -43,15 +43,11 @@ class SageMakerRuntime(Service):
         began = time.perf_counter()
         params = call.params
         refuse_others("InvokeEndpoint", params, KNOWN)
-        variant = self._variant(params["EndpointName"], params.get("TargetVariant"))
         body = params.get("Body") or b""
         if len(body) > BODY_LIMIT:
             raise AwsError("ValidationError", f"Request body exceeds the limit of {BODY_LIMIT} bytes.", 413)
         asked = time.perf_counter()
-        try:
-            answer = variant.server.invoke(body, _headers(params))
-        except NoAnswerError as error:
-            answer = Answer(0, {}, str(error).encode())
+        variant, answer = self._ask(params, body)
         answered = time.perf_counter()
         succeeded = 200 <= answer.status < 300
         if succeeded and variant.capture is not None and variant.capture.wants():
@@ -67,6 +63,19 @@ class SageMakerRuntime(Service):
                 CustomAttributes=answer.headers.get("x-amzn-sagemaker-custom-attributes"),
             ),
         }
+
+    def _ask(self, params: Params, body: bytes) -> tuple[Variant, Answer]:
+        """Choose a variant and ask its server; choose again when an update replaced it in between."""
+        while True:
+            variant = self._variant(params["EndpointName"], params.get("TargetVariant"))
+            try:
+                return variant, variant.server.invoke(body, _headers(params))
+            except ReplacedError as error:
+                now = self._sagemaker.endpoints.get(params["EndpointName"])
+                if now is None or any(variant is serving for serving in now.variants.values()):
+                    return variant, Answer(0, {}, str(error).encode())
+            except NoAnswerError as error:
+                return variant, Answer(0, {}, str(error).encode())
 
     def _variant(self, name: str, target: str | None) -> Variant:
         endpoint: Endpoint | None = self._sagemaker.endpoints.get(name)

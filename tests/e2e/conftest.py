@@ -59,6 +59,13 @@ class App:
         """How an execution ended."""
         return execution.follow(lambda _step: None, patience=patience)
 
+    def succeeded(self, execution: Execution) -> dict[str, Any]:
+        """Wait for an execution to succeed; says what stopped it when it doesn't."""
+        ended = self.ended(execution)
+        if ended["status"] != "SUCCEEDED":
+            raise DemoError(f"{ended['status']}: {ended.get('error')}: {ended.get('cause')}")
+        return ended
+
     def release_of(self, execution: Execution) -> dict[str, Any]:
         """The record of an execution's release, from the table."""
         table = self.stack.aws.client("dynamodb")

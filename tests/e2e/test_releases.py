@@ -31,8 +31,7 @@ def live(app: App, trips: dict[int, bytes]) -> str:
     second = app.drop("at-once-b", {"b.csv": trips[2019]})
     links = {first.arn: app.asked(first), second.arn: app.asked(second)}
     app.approve(links[first.arn])
-    ended = app.ended(first)
-    assert ended["status"] == "SUCCEEDED", ended
+    ended = app.succeeded(first)
     release = str(json.loads(ended["output"])["releaseId"])
 
     app.approve(links[second.arn])
@@ -121,8 +120,7 @@ def test_another_model_needs_only_another_model_folder(deploy: Callable[..., App
     samples = sorted((source_with_toy_model / "model" / "samples").glob("*.csv*"))
     execution = toy.drop("parcels", {samples[0].name: samples[0].read_bytes()})
     toy.approve(toy.asked(execution))
-    ended = toy.ended(execution)
-    assert ended["status"] == "SUCCEEDED", ended
+    toy.succeeded(execution)
     answer = SignedClient(toy.stack.outputs["ApiUrl"]).predict("2.5,3.0,1,0")
     assert answer.status == 200, answer
     assert 0 <= float(answer.body) <= 1
