@@ -191,6 +191,17 @@ def test_latency_leaves_out_the_first_call_and_is_a_call_that_was(milliseconds: 
     assert Latency.of([10**9, *milliseconds[1:]]) == latency
 
 
+@pytest.mark.parametrize(
+    ("calls", "slow", "fails"),
+    [(1, 1, True), (20, 0, False), (20, 1, False), (20, 2, True), (50, 2, False), (50, 3, True), (20, 20, True)],
+)
+def test_a_limit_is_broken_by_more_slow_calls_than_chance_explains(calls: int, slow: int, fails: bool) -> None:
+    failure = Latency.of([0.0, *[10.0] * (calls - slow), *[501.0] * slow]).failure(500)
+    assert (failure is not None) == fails
+    if failure:
+        assert f"above the limit 500 ms in {slow} of {calls} calls" in failure
+
+
 # ---- links, windows, notices ----
 
 

@@ -62,9 +62,10 @@ def test_a_row_must_score_the_same_alone_and_among_others(evaluated: Story) -> N
 def test_slow_calls_fail_but_a_slow_first_call_does_not(evaluated: Story) -> None:
     evaluated.outside.predictions.milliseconds = itertools.chain([9000], itertools.repeat(20))
     assert evaluated.test_endpoint()["passed"]
-    evaluated.outside.predictions.milliseconds = itertools.chain([20] * 10, [400], itertools.repeat(20))
+    evaluated.outside.predictions.milliseconds = itertools.chain([20] * 10, [400] * 4, itertools.repeat(20))
     answer = evaluated.test_endpoint()
-    assert answer["failures"] == ["one row takes 400 ms (99th percentile), above the limit 100 ms"]
+    assert len(answer["failures"]) == 1
+    assert answer["failures"][0].startswith("one row takes 400 ms (99th percentile), above the limit 100 ms in 4 of ")
 
 
 def test_a_model_that_fails_is_a_finding_and_a_busy_endpoint_is_retried(evaluated: Story) -> None:
