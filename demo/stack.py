@@ -96,6 +96,28 @@ class LocalAws:
         with urllib.request.urlopen(f"{self.endpoint}{path}", timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
+    def inject(self, place: str, effect: dict[str, Any], match: dict[str, Any] | None = None, **often: int) -> str:
+        """Set a fault; its id. `often` may hold `skip` and `times`."""
+        fault = {"place": place, "match": match or {}, "effect": effect, **often}
+        answered: dict[str, Any] = self._faults("POST", "", json.dumps(fault).encode())
+        return str(answered["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that stand, with how often each matched and struck."""
+        found: list[dict[str, Any]] = self._faults("GET", "")
+        return found
+
+    def heal(self, identity: str = "") -> None:
+        """Take away one fault, or all."""
+        self._faults("DELETE", f"/{identity}" if identity else "")
+
+    def _faults(self, method: str, rest: str, body: bytes | None = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.endpoint}/_localaws/faults{rest}", body, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
     def post(self, path: str) -> None:
         """Press a button on localaws's own page."""
         request = urllib.request.Request(f"{self.endpoint}{path}", data=b"", method="POST")  # noqa: S310

@@ -17,6 +17,7 @@ from localaws.cloudwatch.service import CloudWatch
 from localaws.codedeploy.service import CodeDeploy
 from localaws.encryption import Encryption
 from localaws.eventbridge.service import EventBridge
+from localaws.faults.service import FaultInjection
 from localaws.http_api.service import HttpApi
 from localaws.lambda_.service import Lambda
 from localaws.mail.service import Mail
@@ -50,6 +51,7 @@ ALL_SERVICES: tuple[type[Service], ...] = (
     HttpApi,
     CloudFormation,
     Page,
+    FaultInjection,
 )
 """Everything that a world has, in the order in which it starts; it stops in the reverse."""
 LOG_FILE = "localaws.log"

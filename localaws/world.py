@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from localaws.clock import Clock
 from localaws.delegated import Delegated
+from localaws.faults.registry import Faults
 from localaws.front_door.app import FrontDoor
 from localaws.front_door.credentials import Credentials, CredentialStore
 from localaws.front_door.ledger import Ledger
@@ -41,6 +42,7 @@ class World:
         self.clock = Clock(settings.time_scale)
         self.credentials = CredentialStore()
         self.ledger = Ledger()
+        self.faults = Faults()
         self.person = self.credentials.add_person(PERSON_ACCESS_KEY, f"arn:aws:iam::{settings.account}:user/you")
         self.delegated = Delegated(self)
         self.services = {kind.name: kind(self) for kind in services}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import re
@@ -11,14 +12,14 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from cheroot.wsgi import Server
+from cheroot.wsgi import Gateway_10, Server
 from moto.core.request import Request
 
 from localaws.delegated import SERVICES as DELEGATED
 from localaws.errors import AwsError, NotModelledError
 from localaws.front_door import permissions, protocol, sigv4
 from localaws.front_door.protocol import Reply
-from localaws.service import Call
+from localaws.service import Call, Service
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -32,6 +33,20 @@ CLOSE_PAUSE = 0.05
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Interceptor = Callable[[Call], "Reply | AwsError | dict[str, Any] | None"]
+Witness = Callable[[Call], None]
+
+
+class DroppedError(Exception):
+    """The connection is to be closed without an answer, as a network does it."""
+
+
+class Gateway(Gateway_10):
+    """Lets the application reach the connection, so that it can be dropped."""
+
+    def get_environ(self) -> Environ:  # type: ignore[override]
+        environ: Environ = super().get_environ()  # type: ignore[no-untyped-call]
+        environ["localaws.socket"] = self.req.conn.socket
+        return environ
 
 
 class FrontDoor:
@@ -42,6 +57,7 @@ class FrontDoor:
         self.page: Callable[[Request], Reply] | None = None
         """Answers a browser: requests that aren't signed. Set by the page."""
         self._interceptors: list[Interceptor] = []
+        self._witnesses: list[Witness] = []
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -59,11 +75,16 @@ class FrontDoor:
         """
         self._interceptors.append(interceptor)
 
+    def witness(self, witness: Witness) -> None:
+        """Be told of every call once it was served, before its answer goes out."""
+        self._witnesses.append(witness)
+
     def bind(self) -> None:
         """Take the port."""
         server = Server(("127.0.0.1", self.world.settings.port), self, numthreads=64, max=256, server_name="localaws")
         server.max_request_body_size = MAX_BODY
         server.nodelay = True
+        server.gateway = Gateway
         server.expiration_interval = CLOSE_PAUSE
         server.prepare()
         self._server = server
@@ -82,7 +103,12 @@ class FrontDoor:
             self._thread.join(timeout=10)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        reply = self._answer(environ)
+        try:
+            reply = self._answer(environ)
+        except DroppedError:
+            with contextlib.suppress(OSError):  # the caller may have hung up himself
+                environ["localaws.socket"].shutdown(socket.SHUT_RDWR)
+            reply = Reply(500, {"Connection": "close"}, b"")
         headers = {"x-amzn-RequestId": str(uuid.uuid4()), **reply.headers, "Content-Length": str(len(reply.body))}
         if environ["REQUEST_METHOD"] == "HEAD":
             headers["Content-Length"] = reply.headers.get("Content-Length", "0")
@@ -106,6 +132,8 @@ class FrontDoor:
             return self._serve(service_of(scope.service, environ), credentials.principal, environ, signed)
         except AwsError as error:
             return protocol.serialize_unrouted(error)
+        except DroppedError:
+            raise
         except Exception:
             log.exception("front door failed on %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             return protocol.serialize_unrouted(AwsError("InternalFailure", "localaws failed; see its log", 500))
@@ -119,16 +147,7 @@ class FrontDoor:
         try:
             params = protocol.parse(routed, request)
             call = Call(name, str(routed.model.name), params, principal, dict(signed.headers))
-            settings = self.world.settings
-            for action, resource in permissions.needed(
-                name,
-                call.operation,
-                params,
-                settings.account,
-                settings.region,
-                owned.resource_of(call.operation, params) if owned else None,
-            ):
-                self.world.ledger.record(principal.arn, action, resource)
+            self._note(call, owned)
             protocol.check(routed, params)
             for interceptor in self._interceptors:
                 taken = interceptor(call)
@@ -138,18 +157,37 @@ class FrontDoor:
                     return protocol.serialize(name, routed, taken)
                 if taken is not None:
                     return taken
-            if owned is None:
-                environ["wsgi.input"] = io.BytesIO(signed.body)
-                return self.world.delegated.serve(call, environ)
-            method = getattr(owned, snake_case(call.operation), None)
-            if method is None:
-                raise NotModelledError(f"{name}:{call.operation}")
-            return protocol.serialize(name, routed, method(call) or {})
+            reply = self._perform(call, owned, routed, environ, signed)
+            for witness in self._witnesses:
+                witness(call)
+            return reply
         except AwsError as error:
             return protocol.serialize(name, routed, error)
+        except DroppedError:
+            raise
         except Exception as error:
             log.exception("%s:%s failed", name, routed.model.name)
             return protocol.serialize(name, routed, AwsError("InternalFailure", f"localaws failed: {error!r}", 500))
+
+    def _note(self, call: Call, owned: Service | None) -> None:
+        """Note the permissions that a call needs."""
+        settings = self.world.settings
+        resource_of = owned.resource_of(call.operation, call.params) if owned else None
+        for action, resource in permissions.needed(
+            call.service, call.operation, call.params, settings.account, settings.region, resource_of
+        ):
+            self.world.ledger.record(call.principal.arn, action, resource)
+
+    def _perform(
+        self, call: Call, owned: Service | None, routed: protocol.Routed, environ: Environ, signed: sigv4.Signed
+    ) -> Reply:
+        if owned is None:
+            environ["wsgi.input"] = io.BytesIO(signed.body)
+            return self.world.delegated.serve(call, environ)
+        method = getattr(owned, snake_case(call.operation), None)
+        if method is None:
+            raise NotModelledError(f"{call.service}:{call.operation}")
+        return protocol.serialize(call.service, routed, method(call) or {})
 
 
 def signed_request(environ: Environ, body: bytes) -> sigv4.Signed:

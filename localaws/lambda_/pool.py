@@ -94,6 +94,13 @@ class Pool:
         with self._lock:
             return len(self._lent) + sum(len(idle) for idle in self._idle.values())
 
+    def crash(self, function: str) -> None:
+        """Kill the busy environments of a function in the middle of what they do."""
+        with self._lock:
+            busy = [s for s in self._lent if s.plan.environment["AWS_LAMBDA_FUNCTION_NAME"] == function]
+        for sandbox in busy:
+            sandbox.interrupt()
+
     def interrupt(self) -> None:
         """Start no more environments and let the busy ones end in the middle of what they do."""
         self._stopped.set()

@@ -36,6 +36,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'self'"
 )
 MAIL_POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'"
+Mounted = Callable[[Request, str], Reply]
 Reading = Callable[[str, dict[str, str]], "Reply | None"]
 
 
@@ -55,6 +56,7 @@ class Page(Service):
         self._templates.filters["linked"] = linked
         self._templates.filters["path"] = lambda text: quote(str(text), safe="")
         self._templates.filters["pretty"] = _pretty
+        self._mounted: dict[str, Mounted] = {}
         self._reads: dict[str, Reading] = {
             "inbox": self._inbox,
             "mail": self._mail,
@@ -67,11 +69,18 @@ class Page(Service):
     def start(self) -> None:
         self.world.front_door.page = self.answer
 
+    def mount(self, name: str, mounted: Mounted) -> None:
+        """Give an API of localaws's own the path `/_localaws/{name}` and what lies below it."""
+        self._mounted[name] = mounted
+
     def answer(self, request: Request) -> Reply:
         """Answer a browser."""
         host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
         if host not in ("localhost", "127.0.0.1"):
             return self._message(403, f"This page is for localhost, not for {host}.")
+        kind, _, rest = request.path.removeprefix(OWN).partition("/")
+        if request.path.startswith(OWN) and kind in self._mounted:
+            return self._mounted[kind](request, unquote(rest))
         query = {
             name: values[-1] for name, values in parse_qs(request.query_string.decode(), keep_blank_values=True).items()
         }

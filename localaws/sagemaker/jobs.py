@@ -175,6 +175,9 @@ class JobRunner:
         job.child = child
         if job.stop.is_set():
             child.stop(STOP_GRACE)
+        effect = self.world.faults.strike("job", {"job": job.name})
+        if effect is not None:
+            threading.Timer(effect.get("afterMilliseconds", 0) / 1000, child.kill).start()
         code = child.wait(job.max_runtime)
         if code is None:
             job.timed_out = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from localaws.cloudwatch.metrics import Datapoint
 from localaws.cloudwatch.service import CloudWatch
 from localaws.errors import AwsError
+from localaws.faults import answers
 from localaws.sagemaker.endpoints import Endpoint
 from localaws.sagemaker.model_server import Answer, NoAnswerError, ReplacedError
 from localaws.sagemaker.resources import Params, present, refuse_others
@@ -69,7 +70,8 @@ class SageMakerRuntime(Service):
         while True:
             variant = self._variant(params["EndpointName"], params.get("TargetVariant"))
             try:
-                return variant, variant.server.invoke(body, _headers(params))
+                answer = variant.server.invoke(body, _headers(params))
+                return variant, answers.changed(self.world.faults, params["EndpointName"], answer)
             except ReplacedError as error:
                 now = self._sagemaker.endpoints.get(params["EndpointName"])
                 if now is None or any(variant is serving for serving in now.variants.values()):

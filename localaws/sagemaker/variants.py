@@ -68,6 +68,14 @@ class Variant:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _let_fail(world: World, host: Host, endpoint: str) -> None:
+    """Raise `NotHealthyError` when a fault says so, after the time it says."""
+    effect = world.faults.strike("endpoint", {"endpoint": endpoint})
+    if effect is not None:
+        world.clock.sleep(effect.get("seconds", 0), host.closing)
+        raise NotHealthyError(f"injected: {effect['kind']}")
+
+
 def start_variant(
     world: World,
     host: Host,
@@ -110,6 +118,7 @@ def start_variant(
     }
     server = ModelServer(host, folder, environment, stream)
     try:
+        _let_fail(world, host, endpoint)
         server.start(float(config.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT)))
     except (NotHealthyError, OSError) as error:
         server.stop()

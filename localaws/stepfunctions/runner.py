@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from localaws.faults import tasks
 from localaws.stepfunctions.failures import RUNTIME, Failure
 from localaws.stepfunctions.integrations import table
 from localaws.stepfunctions.tasks import Task
@@ -57,7 +58,14 @@ class Runner:
         self._session = session[:64]
 
     def run(self, task: Task) -> Any:
-        """Do a task. Raises `Failure`."""
+        """Do a task, unless a fault has another say. Raises `Failure`."""
+        machine = str(task.context["StateMachine"]["Name"])
+        effect = self._world.faults.strike("task", {"state": task.state, "machine": machine})
+        if effect is not None:
+            return tasks.interfere(self._world, effect, task, self._do)
+        return self._do(task)
+
+    def _do(self, task: Task) -> Any:
         found = table.find(task.resource)
         if found is None:
             raise Failure(RUNTIME, f"The resource '{task.resource}' is not implemented by localaws")

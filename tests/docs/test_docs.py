@@ -15,6 +15,8 @@ from safe_deploy.domain.manifest import Manifest
 from safe_deploy.domain.policy import Policy
 from safe_deploy.errors import InvalidRequestError
 
+from localaws.faults.places import PLACES
+
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = {".venvs", ".aws-sam", ".localaws", "build", "dist", "node_modules", ".git", ".cache", ".pytest_cache"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -115,6 +117,12 @@ def test_the_templates_parameters_and_outputs_are_named(section: str) -> None:
 def test_every_state_is_named(machine: str) -> None:
     definition = yaml.safe_load((ROOT / "statemachines" / machine).read_text(encoding="utf-8"))
     assert missing(states(definition)) == []
+
+
+def test_every_place_and_effect_of_a_fault_is_named() -> None:
+    effects = [(kind, *effect.members) for place in PLACES.values() for kind, effect in place.effects.items()]
+    assert missing([*PLACES, *(fact for place in PLACES.values() for fact in place.facts)]) == []
+    assert missing([name for names in effects for name in names]) == []
 
 
 def test_every_function_is_named() -> None:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloudwatch.metrics import MetricKey
 from localaws.cloudwatch.service import CloudWatch
+from localaws.faults.fault import Fault
 from localaws.sagemaker import model_server, variants
 from tests.localaws.contract import answers_checked
 from tests.localaws.sagemaker_bench import IMAGE, ROOT, Bench, opened, packed
@@ -477,3 +478,56 @@ def test_the_real_model_server_predicts(hosting: Hosting, monkeypatch: pytest.Mo
     answer = hosting.invoke(endpoint, b"1,2\n150,151", ContentType="text/csv", Accept="application/json")
     low, high = (row["score"] for row in json.loads(answer["Body"].read())["predictions"])
     assert low < high
+
+
+def strike(hosting: Hosting, place: str, **effect: Any) -> None:
+    """Let a fault stand until the test takes it away."""
+    hosting.bench.world.faults.add(Fault.read({"place": place, "effect": effect}))
+
+
+def test_a_container_that_answers_wrongly_is_seen_as_it_answers(hosting: Hosting) -> None:
+    name = hosting.serving("7.5", DataCaptureConfig=hosting.capture("faulty"))
+    runtime, faults = hosting.bench.runtime, hosting.bench.world.faults
+
+    def answer() -> str:
+        return str(
+            runtime.invoke_endpoint(EndpointName=name, Body="1,2", ContentType="text/csv")["Body"].read().decode()
+        )
+
+    right = answer()
+    try:
+        strike(hosting, "answer", kind="status", status=500)
+        with pytest.raises(ClientError) as failed:
+            answer()
+        assert failed.value.response["Error"]["Code"] == "ModelError"
+        assert failed.value.response["OriginalStatusCode"] == 500
+        faults.remove()
+        strike(hosting, "answer", kind="slow", milliseconds=300)
+        began = time.monotonic()
+        assert answer() == right
+        assert time.monotonic() - began > 0.3
+        faults.remove()
+        strike(hosting, "answer", kind="text", text="nan")
+        assert "nan" in answer()
+        faults.remove()
+        strike(hosting, "answer", kind="scale", factor=10)
+        assert answer() != right
+    finally:
+        faults.remove()
+    assert answer() == right
+
+
+def test_an_endpoint_fails_to_come_up_at_once_or_after_long(hosting: Hosting) -> None:
+    config, faults = hosting.config(variant(hosting.model("one"))), hosting.bench.world.faults
+    try:
+        strike(hosting, "endpoint", kind="fail")
+        failed = hosting.settled(hosting.endpoint(config))
+        assert failed["EndpointStatus"] == "Failed"
+        assert "ping health check" in failed["FailureReason"]
+        faults.remove()
+        strike(hosting, "endpoint", kind="never-up", seconds=90)  # 1.5 s here
+        name = hosting.endpoint(config)
+        assert hosting.client.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating"
+        assert hosting.settled(name)["EndpointStatus"] == "Failed"
+    finally:
+        faults.remove()

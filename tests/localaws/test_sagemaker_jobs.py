@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.faults.fault import Fault
 from tests.localaws.contract import answers_checked
 from tests.localaws.sagemaker_bench import (
     Bench,
@@ -297,3 +298,13 @@ def test_nothing_survives_the_world(tmp_path: Path) -> None:
         pid = int(bench.log("/aws/sagemaker/ProcessingJobs", name).split("I am ")[1].split()[0])
 
     assert not alive(pid)
+
+
+def test_a_job_whose_process_is_killed_has_failed(bench: Bench) -> None:
+    fault = bench.world.faults.add(Fault.read({"place": "job", "effect": {"kind": "kill", "afterMilliseconds": 200}}))
+    try:
+        ended = bench.processed(bench.process("import time\ntime.sleep(30)"))
+    finally:
+        bench.world.faults.remove()
+    assert (ended["ProcessingJobStatus"], fault.struck) == ("Failed", 1)
+    assert "AlgorithmError" in ended["FailureReason"]
