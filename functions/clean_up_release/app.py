@@ -10,13 +10,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
-from safe_deploy.domain.cleanup import SCOPES, clean_up
+from safe_deploy.domain.cleanup import SCOPES, CleanUp, check_not_live, clean_up
 from safe_deploy.domain.fields import Fields
-from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, check_release_id
 from safe_deploy.domain.ports import Outside
-from safe_deploy.domain.release import State
 from safe_deploy.entry import task
+from safe_deploy.errors import ConditionFailedError, TransientError
 from safe_deploy.wiring import aws
 
 logger = observability.logger()
@@ -30,6 +29,8 @@ class Request:
     scope: str
     retire: bool
     """Whether the release has had its time and is to be recorded as retired."""
+    execution_arn: str
+    """Who kept a release that is to be retired warm; empty for a person."""
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> Request:
@@ -38,26 +39,51 @@ class Request:
         retire = given.value("retire") if "retire" in given else False
         if not isinstance(retire, bool):
             given.fail("retire", "must be true or false")
-        return cls(check_release_id(given.value("releaseId")), given.choice("scope", SCOPES), retire)
+        keeper = given.text("executionArn") if "executionArn" in given else ""
+        return cls(check_release_id(given.value("releaseId")), given.choice("scope", SCOPES), retire, keeper)
 
 
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"done", "removed", "waitingFor"}. Raises RefusedError rather than touch what serves."""
+    """Return {"done", "removed", "waitingFor", "keptBy"}. Raises RefusedError rather than touch what serves."""
     outside = outside or aws()
     request = Request.from_event(event)
     names = Names.of(config.model_name(), request.release_id)
     alias = outside.functions.live()
-    shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
-    result = clean_up(names, request.scope, outside.endpoints, alias, shifting_to)
-    now, output = outside.clock.now(), result.to_output()
+    if request.scope == "all":
+        check_not_live(names, alias)
+    keeper = retire(request, outside) if request.retire else ""
+    if keeper:
+        result = CleanUp(waiting_for=[f"{keeper}, which keeps release {request.release_id} warm"])
+    else:
+        shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
+        result = clean_up(names, request.scope, outside.endpoints, shifting_to)
     if result.removed:
         detail = {"scope": request.scope, "removed": result.removed}
-        outside.releases.audit(request.release_id, "Removed", "clean_up_release", detail, now)
-    release = outside.releases.find(request.release_id)
-    if result.done and request.retire and release is not None and release.state is State.LIVE:
-        outside.releases.audit(request.release_id, "Retired", "clean_up_release", {}, now)
-        outside.releases.update(request.release_id, {"retiredAt": iso(now)}, now, state=State.RETIRED)
+        outside.releases.audit(request.release_id, "Removed", "clean_up_release", detail, outside.clock.now())
+    output = {**result.to_output(), "keptBy": keeper}
     logger.info("clean-up", extra={"release": request.release_id, "result": output})
     return output
+
+
+def retire(request: Request, outside: Outside) -> str:
+    """Note that a release is retired, before anything of it goes; or return who else keeps it warm for now.
+
+    Whoever moves production away from a release becomes its keeper, and waits a grace time of its own. So an
+    endpoint that somebody may still go back to isn't removed by one who came earlier.
+    """
+    release = outside.releases.find(request.release_id)
+    if release is None:
+        return ""
+    other = release.keeper if release.keeper != request.execution_arn else ""
+    if other and outside.executions.status(other) == "RUNNING":
+        return other
+    now = outside.clock.now()
+    try:
+        outside.releases.retire(release.release_id, release.keeper, now)
+    except ConditionFailedError as error:
+        raise TransientError(f"release {release.release_id} changed while it was retired") from error
+    if not release.item.get("retiredAt"):
+        outside.releases.audit(release.release_id, "Retired", "clean_up_release", {}, now)
+    return ""

@@ -80,6 +80,8 @@ def close(request: Request, outside: Outside) -> None:
     if release.item.get("approvalId"):
         ended = ApprovalState.EXPIRED if state is State.EXPIRED else ApprovalState.WITHDRAWN
         outside.approvals.withdraw(release.item["approvalId"], ended)
+    if state is State.LIVE and release.champion:
+        outside.releases.update(release.champion.release_id, {"keeper": release.execution_arn}, now)
     if release.item.get("noticedAs") == str(state):
         return
     notice = notices.outcome(config.model_name(), release, reason, notes_of(request, release))

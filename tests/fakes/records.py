@@ -12,7 +12,7 @@ from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Deliv
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.release import Release, State, may_precede
+from safe_deploy.domain.release import RETURNING, Release, State, may_precede
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 
 
@@ -82,6 +82,22 @@ class FakeReleases:
                 raise IllegalTransitionError(f"release {release_id} is {present.state}")
             changes["state"] = str(state)
         self.memory.releases[release_id] |= stored(changes)
+        return self.get(release_id)
+
+    def retire(self, release_id: str, keeper: str, now: datetime) -> Release:
+        present = self.get(release_id)
+        if present.keeper != keeper:
+            raise ConditionFailedError(f"{present.keeper} keeps it")
+        state = State.RETIRED if present.state is State.LIVE else present.state
+        self.memory.releases[release_id] |= {"retiredAt": iso(now), "updatedAt": iso(now), "state": str(state)}
+        return self.get(release_id)
+
+    def restore(self, release_id: str, attributes: Mapping[str, Any], now: datetime) -> Release:
+        present = self.get(release_id)
+        if present.state not in RETURNING:
+            raise IllegalTransitionError(f"release {release_id} is {present.state}")
+        serving = {"state": str(State.LIVE), "retiredAt": "", "updatedAt": iso(now)}
+        self.memory.releases[release_id] |= {**stored(dict(attributes)), **serving}
         return self.get(release_id)
 
     def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:

@@ -172,7 +172,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         ],
         "Start Monitoring": {"ScheduleArn": "arn"},
         "Announce Release": payload({}),
-        "Retire Predecessor": [payload({"done": False}), payload({"done": True})],
+        "Retire Predecessor": [payload({"done": False, "keptBy": ""}), payload({"done": True, "keptBy": ""})],
         "Clean Up": [payload({"done": False}), payload({"done": True})],
         "Record Outcome": payload({}),
         "Confirm Rollback": [

@@ -47,6 +47,7 @@ def test_a_release_goes_live_and_its_predecessor_is_retired() -> None:
     assert outcome.output["version"] == "3"
     assert outcome.requests["Retire Predecessor"][0]["Payload"] == {
         "releaseId": "20261101-090000-0000",
+        "executionArn": "arn:aws:states:us-east-1:123456789012:execution:machine:test",
         "scope": "all",
         "retire": True,
     }
@@ -254,6 +255,13 @@ def test_a_schedule_that_is_already_there_is_no_failure() -> None:
 def test_a_predecessor_that_serves_again_is_not_retired() -> None:
     outcome = release(Retire_Predecessor=TaskError("RefusedError", "it is live"))
     assert (outcome.status, outcome.path[-1]) == ("SUCCEEDED", "Release Superseded")
+
+
+def test_a_predecessor_that_somebody_else_keeps_warm_is_waited_for() -> None:
+    kept = payload({"done": False, "keptBy": "arn:another"})
+    outcome = release(Retire_Predecessor=[kept, payload({"done": True, "keptBy": ""})])
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.waited.count(3600) == 2, "a grace time again, not a look every few seconds"
 
 
 def test_a_predecessor_that_can_not_be_retired_is_told() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from safe_deploy.domain.release import State
-from safe_deploy.errors import InvalidRequestError, RefusedError
+from safe_deploy.errors import InvalidRequestError, RefusedError, TransientError
 
-from tests.fakes.story import FIRST, MODEL, SECOND, Story
+from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 
 BASE = f"{MODEL}-{FIRST}"
 
@@ -53,7 +54,7 @@ def test_everything_goes_in_order_and_the_machine_is_told_what_to_wait_for(lefto
         f"config {BASE}-prod",
         f"model {BASE}",
     ]
-    assert clean(leftovers) == {"done": True, "removed": [], "waitingFor": []}
+    assert clean(leftovers) == {"done": True, "removed": [], "waitingFor": [], "keptBy": ""}
     assert list(leftovers.outside.endpoints.endpoints) == [f"{MODEL}-{SECOND}-prod"]
 
 
@@ -68,7 +69,8 @@ def test_the_dev_endpoint_goes_alone(leftovers: Story) -> None:
 def test_an_endpoint_that_is_busy_is_waited_for(leftovers: Story, status: str) -> None:
     leftovers.outside.endpoints.add(f"{BASE}-dev", status)
     answer = clean(leftovers, "dev")
-    assert answer == {"done": False, "removed": [], "waitingFor": [f"endpoint {BASE}-dev, which is {status}"]}
+    assert not answer["done"]
+    assert (answer["removed"], answer["waitingFor"]) == ([], [f"endpoint {BASE}-dev, which is {status}"])
 
 
 @pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed"])
@@ -100,11 +102,57 @@ def test_a_predecessor_is_recorded_as_retired(story: Story) -> None:
     story.publish(SECOND, "3")
     story.outside.functions.alias = "3"
     assert not clean(story, retire=True)["done"]
-    assert story.outside.releases.get(FIRST).state is State.LIVE
+    record = story.outside.releases.get(FIRST)
+    assert (record.state, bool(record.item["retiredAt"])) == (State.RETIRED, True), "noted before anything goes"
     story.outside.endpoints.finish_deleting()
     assert clean(story, retire=True)["done"]
-    assert story.outside.releases.get(FIRST).state is State.RETIRED
     assert clean(story, retire=True)["done"]
+    assert [entry["event"] for entry in story.outside.memory.audit].count("Retired") == 1
+
+
+@pytest.fixture
+def replaced(story: Story) -> Story:
+    """A release whose successor is live and keeps it warm."""
+    story.until_live()
+    story.until_live(SECOND, "tuesday", "3", champion=4.5)
+    return story
+
+
+def test_who_moved_production_away_keeps_the_predecessor_warm_and_retires_it(replaced: Story) -> None:
+    assert replaced.outside.releases.get(FIRST).keeper == execution(SECOND)
+    assert not clean(replaced, retire=True, executionArn=execution(SECOND))["done"]
+    assert replaced.outside.releases.get(FIRST).state is State.RETIRED
+
+
+def test_a_release_that_another_running_execution_keeps_warm_stays(replaced: Story) -> None:
+    answer = clean(replaced, retire=True, executionArn="arn:earlier")
+    assert (answer["done"], answer["removed"], answer["keptBy"]) == (False, [], execution(SECOND))
+    assert replaced.outside.releases.get(FIRST).state is State.LIVE
+    assert replaced.outside.endpoints.log == []
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "FAILED", None])
+def test_who_waited_takes_over_from_a_keeper_that_ended(replaced: Story, status: str | None) -> None:
+    statuses = replaced.outside.executions.statuses
+    statuses.pop(execution(SECOND))
+    statuses.update({execution(SECOND): status} if status else {})
+    assert clean(replaced, retire=True, executionArn="arn:earlier")["removed"]
+    assert replaced.outside.releases.get(FIRST).state is State.RETIRED
+
+
+def test_a_release_that_changes_hands_while_it_is_retired_is_looked_at_again(
+    replaced: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = replaced.outside.releases.retire
+
+    def late(release_id: str, keeper: str, now: datetime) -> Any:
+        replaced.outside.memory.releases[FIRST]["keeper"] = "arn:a-rollback"
+        return real(release_id, keeper, now)
+
+    monkeypatch.setattr(replaced.outside.releases, "retire", late)
+    with pytest.raises(TransientError, match="changed while it was retired"):
+        clean(replaced, retire=True, executionArn=execution(SECOND))
+    assert replaced.outside.endpoints.log == []
 
 
 def test_a_release_without_a_record_is_cleaned_up_too(story: Story) -> None:

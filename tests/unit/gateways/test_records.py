@@ -13,7 +13,7 @@ from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Deliv
 from safe_deploy.domain.lock import Lock, taken
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.ports import Approvals, Locks, Releases
-from safe_deploy.domain.release import STEPS, State
+from safe_deploy.domain.release import RETURNING, STEPS, State
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 from safe_deploy.gateways.approvals import TableApprovals
 from safe_deploy.gateways.locks import TableLocks
@@ -253,3 +253,37 @@ def test_the_lock_changes_hands_only_from_what_was_read(records: Records) -> Non
     locks.write(second, previous=first.released())
     assert locks.read() == second
     assert second.fencing_token == 2
+
+
+def test_who_keeps_a_release_retires_it_and_nobody_else(records: Records) -> None:
+    releases = records.releases
+    releases.create(FIRST, State.LIVE, {}, NOW)
+    releases.update(FIRST, {"keeper": "me"}, NOW)
+    with pytest.raises(ConditionFailedError):
+        releases.retire(FIRST, "somebody", NOW)
+    with pytest.raises(ConditionFailedError):
+        releases.retire(FIRST, "", NOW)
+    assert not releases.get(FIRST).item.get("retiredAt")
+    retired = releases.retire(FIRST, "me", NOW)
+    assert (retired.state, bool(retired.item["retiredAt"]), retired.keeper) == (State.RETIRED, True, "me")
+
+
+def test_a_release_that_nobody_ever_kept_is_retired_by_anybody_and_keeps_how_it_ended(records: Records) -> None:
+    records.releases.create(FIRST, State.ROLLED_BACK, {}, NOW)
+    retired = records.releases.retire(FIRST, "", NOW)
+    assert (retired.state, bool(retired.item["retiredAt"])) == (State.ROLLED_BACK, True)
+
+
+@pytest.mark.parametrize("state", RETURNING)
+def test_a_release_that_was_live_may_be_live_again(records: Records, state: State) -> None:
+    records.releases.create(FIRST, state, {"retiredAt": "2026-01-31T11:00:00Z", "keeper": "me"}, NOW)
+    restored = records.releases.restore(FIRST, {"restoredAt": "now"}, NOW)
+    assert restored.state is State.LIVE
+    assert (restored.item["retiredAt"], restored.item["restoredAt"], restored.keeper) == ("", "now", "me")
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in RETURNING])
+def test_a_release_that_never_was_live_can_not_be_live_again(records: Records, state: State) -> None:
+    records.releases.create(FIRST, state, {}, NOW)
+    with pytest.raises(IllegalTransitionError, match=str(state)):
+        records.releases.restore(FIRST, {}, NOW)

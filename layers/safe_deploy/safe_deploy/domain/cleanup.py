@@ -38,18 +38,21 @@ class CleanUp:
         return {"done": self.done, "removed": self.removed, "waitingFor": self.waiting_for}
 
 
-def clean_up(names: Names, scope: str, endpoints: Endpoints, alias: Alias, shifting_to: list[LiveVersion]) -> CleanUp:
+def check_not_live(names: Names, alias: Alias) -> None:
+    """Raise LiveEndpointError when production serves from the release's endpoint."""
+    if alias.main.endpoint_name == names.production_endpoint:
+        raise LiveEndpointError(f"production serves from the endpoint {names.production_endpoint}; it stays")
+
+
+def clean_up(names: Names, scope: str, endpoints: Endpoints, shifting_to: list[LiveVersion]) -> CleanUp:
     """Remove what is there, in AWS's order: schedule, scaling, endpoint; once that is gone, config and model.
 
-    Raises LiveEndpointError for the endpoint that production serves from. One that still gets a share while
-    traffic is being shifted is waited for.
+    An endpoint that still gets a share while traffic is being shifted is waited for.
     """
     result = CleanUp()
     targets = [names.dev_endpoint]
     if scope == "all":
         production = names.production_endpoint
-        if alias.main.endpoint_name == production:
-            raise LiveEndpointError(f"production serves from the endpoint {production}; it stays")
         if any(version.endpoint_name == production for version in shifting_to):
             result.waiting_for.append(f"traffic to leave the endpoint {production}")
         else:

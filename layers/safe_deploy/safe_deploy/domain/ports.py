@@ -97,6 +97,16 @@ class Releases(Protocol):
     ) -> Release:
         """Write attributes, and the state if one is given. Raises IllegalTransitionError, NotFoundError."""
 
+    def retire(self, release_id: str, keeper: str, now: datetime) -> Release:
+        """Note that a release's endpoint goes, if `keeper` is still who keeps it warm.
+
+        From then on who wants to go back has to make the endpoint anew. Raises ConditionFailedError when somebody
+        else keeps it by now.
+        """
+
+    def restore(self, release_id: str, attributes: Mapping[str, Any], now: datetime) -> Release:
+        """Write attributes of a release that serves again, and that it is live. Raises IllegalTransitionError."""
+
     def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
         """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
 

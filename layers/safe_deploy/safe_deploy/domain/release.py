@@ -45,6 +45,8 @@ STEPS = (
     State.PROMOTING,
 )
 AFTER_LIVE = (State.ROLLED_BACK, State.RETIRED)
+RETURNING = (State.PROMOTING, State.LIVE, State.RETIRED, State.ROLLED_BACK)
+"""States from which a release may become live again. Promoting: it went live, and could not be recorded so."""
 
 
 def may_precede(target: State) -> tuple[State, ...]:
@@ -54,7 +56,7 @@ def may_precede(target: State) -> tuple[State, ...]:
     if target is State.RETIRED:
         return (State.LIVE, State.RETIRED)
     if target is State.ROLLED_BACK:
-        return (*STEPS, State.LIVE, State.ROLLED_BACK)
+        return (*STEPS, State.LIVE, State.RETIRED, State.ROLLED_BACK)
     return (*STEPS, target)
 
 
@@ -141,6 +143,14 @@ class Release:
         """Return the champion as it was when the release was registered."""
         given = self.item.get("champion")
         return Champion.from_item(given) if given else None
+
+    @property
+    def keeper(self) -> str:
+        """Return the execution that last moved production from or to the release; empty until one did.
+
+        Unless the release is live, that execution keeps its endpoint warm, and then retires it.
+        """
+        return str(self.item.get("keeper") or "")
 
     @property
     def live_version(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from safe_deploy.domain.approval import KEPT_FOR, Approval, ApprovalState, Decision, Delivery
 from safe_deploy.domain.monitoring import iso, parse_time
-from safe_deploy.domain.release import State
+from safe_deploy.domain.release import State, may_precede
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError
 from safe_deploy.gateways.releases import ABSENT, audit_entry, release_key, transition
 from safe_deploy.gateways.table import Key, Table, TransactionRefusedError
@@ -39,7 +39,7 @@ class TableApprovals:
         Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
         release is past asking.
         """
-        condition, values = transition(State.AWAITING_APPROVAL)
+        condition, values = transition(may_precede(State.AWAITING_APPROVAL))
         named = {
             "approvalId": approval.approval_id,
             "evidenceDigest": approval.evidence_digest,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from safe_deploy.domain.canonical import digest as digest_of
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.release import Release, State, may_precede
+from safe_deploy.domain.release import RETURNING, Release, State, may_precede
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError, TransientError
 from safe_deploy.gateways.table import Key, Table, TransactionRefusedError
 
@@ -29,9 +29,9 @@ def audit_entry(
     return Key(f"AUDIT#{release_id}", f"{iso(now)}#{digest_of(entry)[:8]}"), entry
 
 
-def transition(state: State) -> tuple[str, dict[str, Any]]:
-    """Return the condition, with its values, under which a release may go to a state."""
-    values = {f"from{place}": str(origin) for place, origin in enumerate(may_precede(state))}
+def transition(origins: Sequence[State]) -> tuple[str, dict[str, Any]]:
+    """Return the condition, with its values, that a release is in one of some states."""
+    values = {f"from{place}": str(origin) for place, origin in enumerate(origins)}
     return f"#state IN ({', '.join(f':{name}' for name in values)})", values
 
 
@@ -113,15 +113,26 @@ class TableReleases:
         condition, values = "attribute_exists(#pk)", dict[str, Any]()
         if state is not None:
             changes["state"] = str(state)
-            condition, values = transition(state)
-        try:
-            item = self.table.update(release_key(release_id), changes, condition, **values)
-        except ConditionFailedError:
-            present = self.get(release_id)
-            raise IllegalTransitionError(
-                f"release {release_id} is {present.state}, which {state} can't follow"
-            ) from None
-        return Release.from_item(item)
+            condition, values = transition(may_precede(state))
+        return self._written(release_id, changes, condition, values)
+
+    def retire(self, release_id: str, keeper: str, now: datetime) -> Release:
+        """Note that a release's endpoint goes. Raises ConditionFailedError when somebody else keeps it by now."""
+        present = self.get(release_id).state
+        changes = {
+            "retiredAt": iso(now),
+            "updatedAt": iso(now),
+            "state": str(State.RETIRED if present is State.LIVE else present),
+        }
+        kept = "#keeper = :keeper" if keeper else "attribute_not_exists(#keeper)"
+        values = {"present": str(present), **({"keeper": keeper} if keeper else {})}
+        condition = f"#state = :present AND {kept}"
+        return Release.from_item(self.table.update(release_key(release_id), changes, condition, **values))
+
+    def restore(self, release_id: str, attributes: Mapping[str, Any], now: datetime) -> Release:
+        """Write attributes of a release that serves again, and that it is live. Raises IllegalTransitionError."""
+        serving = {"state": str(State.LIVE), "retiredAt": "", "updatedAt": iso(now)}
+        return self._written(release_id, {**attributes, **serving}, *transition(RETURNING))
 
     def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
         """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
@@ -131,6 +142,18 @@ class TableReleases:
         except ConditionFailedError:
             return False
         return True
+
+    def _written(
+        self, release_id: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]
+    ) -> Release:
+        try:
+            item = self.table.update(release_key(release_id), changes, condition, **values)
+        except ConditionFailedError:
+            present = self.get(release_id)
+            raise IllegalTransitionError(
+                f"release {release_id} is {present.state}, which {changes.get('state')} can't follow"
+            ) from None
+        return Release.from_item(item)
 
     @staticmethod
     def _new(release_id: str, state: State, now: datetime) -> dict[str, Any]:
