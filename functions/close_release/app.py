@@ -1,6 +1,6 @@
 """Write down how a release ended, free the lock, tell people once.
 
-Called by the states `Record Outcome` and `Announce Release`.
+Called by the states `Record Outcome` and `Announce Release` of the release machine and of the abandon machine.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ STATES = {
     "rejected": State.REJECTED,
     "expired": State.EXPIRED,
     "stale": State.STALE,
+    "stopped": State.STOPPED,
     "rolledBack": State.ROLLED_BACK,
 }
 DUPLICATE = "duplicate"
@@ -95,7 +96,7 @@ def settle(request: Request, state: State, reason: str, outside: Outside) -> Rel
     """Bring the record to its final state; a release that failed before it was registered gets one."""
     now = outside.clock.now()
     attributes = {"reason": reason, "closedAt": iso(now), "closing": request.details}
-    early = state in (State.FAILED, State.REFUSED)
+    early = state in (State.FAILED, State.REFUSED, State.STOPPED)
     if early and outside.releases.create(request.release_id, state, attributes, now):
         return outside.releases.get(request.release_id)
     release = outside.releases.get(request.release_id)

@@ -6,6 +6,8 @@ import fnmatch
 from functools import cache
 from typing import Any
 
+from demo.stack import LocalAws
+
 
 class Policies:
     """The policies of roles, read through IAM's API."""
@@ -33,6 +35,22 @@ class Policies:
             )
             documents.append(version["PolicyVersion"]["Document"])
         return tuple(statement for document in documents for statement in _listed(document["Statement"]))
+
+
+def used(aws: LocalAws) -> list[dict[str, str]]:
+    """Every permission that the stack's roles have used so far; AWS's own services answer to no role of it."""
+    found: list[dict[str, str]] = aws.read("/_localaws/permissions.json")
+    return [p for p in found if ":role/" in p["principal"] and "/aws-service-role/" not in p["principal"]]
+
+
+def denied(aws: LocalAws) -> list[str]:
+    """Those of them that the roles' policies don't allow, in words."""
+    policies = Policies(aws.client("iam"))
+    return [
+        f"{p['principal']}: {p['action']} on {p['resource']}"
+        for p in used(aws)
+        if not policies.allow(p["principal"], p["action"], p["resource"])
+    ]
 
 
 def _matches(statement: dict[str, Any], action: str, resource: str) -> bool:

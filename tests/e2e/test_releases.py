@@ -13,7 +13,7 @@ from demo.release import decide, open_page
 from demo.stack import LocalAws
 from demo.traffic import SignedClient
 from tests.e2e.conftest import App
-from tests.e2e.iam import Policies
+from tests.e2e.iam import denied, used
 
 pytestmark = pytest.mark.e2e
 
@@ -131,16 +131,8 @@ def test_every_call_was_permitted_by_its_role(aws: LocalAws, app: App, live: str
 
     The local AWS doesn't enforce identity policies yet; this shows that AWS would have let each call pass.
     """
-    policies = Policies(aws.client("iam"))
-    used = [p for p in aws.read("/_localaws/permissions.json") if ":role/" in p["principal"] and not is_service(p)]
-    assert len({p["principal"] for p in used}) >= 15, "roles of functions, machines, jobs, endpoints, rules"
-    denied = [p for p in used if not policies.allow(p["principal"], p["action"], p["resource"])]
-    assert not denied, "\n".join(f"{p['principal']}: {p['action']} on {p['resource']}" for p in denied)
-
-
-def is_service(permission: dict[str, str]) -> bool:
-    """Calls of AWS's own services, for which no role of the stack answers."""
-    return "/aws-service-role/" in permission["principal"]
+    assert len({p["principal"] for p in used(aws)}) >= 15, "roles of functions, machines, jobs, endpoints, rules"
+    assert not denied(aws)
 
 
 def test_the_alarm_fires_and_mails_when_the_model_fails(app: App, live: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.live import Alias, LiveVersion
-from safe_deploy.domain.ports import Deployment, Endpoint, Invocation, StoredObject
+from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, StoredObject
 from safe_deploy.domain.source import Source
 from safe_deploy.errors import (
     AccessDeniedError,
@@ -192,6 +192,8 @@ class FakeExecutions:
     def __init__(self) -> None:
         self.statuses: dict[str, str] = {}
         self.start = START
+        self.reasons: dict[str, tuple[str, str]] = {}
+        """Error and cause of those that did not succeed."""
         self.waiting: set[str] = set()
         self.answers: list[tuple[str, dict[str, Any]]] = []
         self.failure: Exception | None = None
@@ -201,6 +203,11 @@ class FakeExecutions:
 
     def started(self, execution_arn: str) -> datetime:
         return self.start
+
+    def describe(self, execution_arn: str) -> Execution:
+        if execution_arn not in self.statuses:
+            raise NotFoundError(f"there is no execution {execution_arn}")
+        return Execution(self.statuses[execution_arn], self.start, *self.reasons.get(execution_arn, ("", "")))
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
         if self.failure:
@@ -218,6 +225,8 @@ class FakeDeployments:
     def __init__(self) -> None:
         self.deployments: dict[str, Deployment] = {}
         self.reports: list[tuple[str, str, bool]] = []
+        self.running: list[str] = []
+        self.stopped: list[str] = []
 
     def get(self, deployment_id: str) -> Deployment:
         if deployment_id not in self.deployments:
@@ -226,6 +235,27 @@ class FakeDeployments:
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         self.reports.append((deployment_id, hook_execution_id, succeeded))
+
+    def in_progress(self) -> list[Deployment]:
+        return [self.deployments[deployment_id] for deployment_id in self.running]
+
+    def stop(self, deployment_id: str) -> None:
+        self.stopped.append(deployment_id)
+
+
+class FakeJobs:
+    """Jobs by name, with their status."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, str] = {}
+        self.stopped: list[tuple[str, str]] = []
+
+    def stop(self, kind: str, name: str) -> bool:
+        status = self.statuses.get(name)
+        if status == "InProgress":
+            self.stopped.append((kind, name))
+            self.statuses[name] = "Stopping"
+        return status in ("InProgress", "Stopping")
 
 
 class FakeTopic:
@@ -301,6 +331,7 @@ class FakeOutside:
         self.endpoints = FakeEndpoints()
         self.executions = FakeExecutions()
         self.deployments = FakeDeployments()
+        self.jobs = FakeJobs()
         self.topic = FakeTopic()
         self.keys = FakeKeys()
         self.metrics = FakeMetrics()

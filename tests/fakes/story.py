@@ -37,6 +37,8 @@ ENVIRONMENT = {
     "APPROVAL_URL": SITE,
     "METRICS_NAMESPACE": "SafeDeployment/Monitoring",
     "SCHEDULE_GROUP": "monitors",
+    "CODEDEPLOY_APPLICATION": "shifts",
+    "DEPLOYMENT_GROUP": "predict",
     "POWERTOOLS_SERVICE_NAME": MODEL,
 }
 POLICY: dict[str, Any] = {

@@ -126,7 +126,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
     return {
         "Register Drop": payload(registered(champion)),
         "Prepare Data": {"ProcessingJobStatus": "Completed"},
-        "Train Model": {"ModelArtifacts": {"S3ModelArtifacts": model}},
+        "Train Model": {"TrainingJobStatus": "Completed", "ModelArtifacts": {"S3ModelArtifacts": model}},
         "Compute Baseline": {"ProcessingJobStatus": "Completed"},
         "Evaluate Candidate": {"ProcessingJobStatus": "Completed"},
         "Check Gates": payload({"passed": True, "failures": [], "metrics": {}}),

@@ -347,3 +347,20 @@ def lower_camel(value: Any, shape: Any) -> Any:
             for name, item in value.items()
         }
     return value
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "words"),
+    [
+        ("Prepare Data", {"ProcessingJobStatus": "Stopped"}, "-prepare ended as Stopped"),
+        ("Train Model", {"TrainingJobStatus": "Stopped"}, "-train ended as Stopped"),
+        ("Compute Baseline", {"ProcessingJobStatus": "Stopped"}, "-baseline ended as Stopped"),
+        ("Evaluate Candidate", {"ProcessingJobStatus": "Stopped"}, "-evaluate ended as Stopped"),
+    ],
+)
+def test_a_job_that_was_stopped_is_no_success(state: str, answer: dict[str, Any], words: str) -> None:
+    """Step Functions' `.sync` succeeds when a SageMaker job is Stopped, be it by hand or by its time limit."""
+    outcome = release(**{state.replace(" ", "_"): answer})
+    assert outcome.path[-1] == "Release Failed"
+    assert words in closed_as(outcome)["error"]["Cause"]
+    assert "Check Gates" not in outcome.path

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from safe_deploy import errors
 
-from tests.statemachine.machines import definition
+from tests.statemachine.machines import ROOT, definition
 
+MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachines").glob("*.asl.yaml"))
 AWS_PREFIXES = (
     "States.",
     "Lambda.",
@@ -24,7 +25,7 @@ AWS_PREFIXES = (
 
 def tasks() -> Iterator[tuple[str, str, dict[str, Any], bool]]:
     """(machine, state's name, state, whether it stands in a branch)."""
-    for machine in ("release", "monitor"):
+    for machine in MACHINES:
         yield from _tasks(machine, json.loads(definition(machine))["States"], in_branch=False)
 
 

@@ -13,6 +13,7 @@ from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
 from safe_deploy.gateways.functions import LambdaFunctions
+from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.locks import TableLocks
 from safe_deploy.gateways.metrics import CloudWatchMetrics
@@ -91,6 +92,11 @@ class Aws:
     def deployments(self) -> CodeDeployDeployments:
         """Return CodeDeploy's deployments."""
         return CodeDeployDeployments()
+
+    @cached_property
+    def jobs(self) -> SageMakerJobs:
+        """Return SageMaker's jobs."""
+        return SageMakerJobs()
 
     @cached_property
     def topic(self) -> SnsTopic:

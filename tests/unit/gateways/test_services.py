@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from safe_deploy.domain.live import Alias, LiveVersion
-from safe_deploy.domain.ports import Deployment, Endpoint, Invocation, Objects
+from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, Objects
 from safe_deploy.errors import (
     AccessDeniedError,
     ConditionFailedError,
@@ -29,6 +29,7 @@ from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
 from safe_deploy.gateways.functions import LambdaFunctions
+from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.objects import S3Objects
@@ -410,3 +411,104 @@ def test_a_hook_reports_and_a_second_report_changes_nothing(stub: Stub) -> None:
     CodeDeployDeployments().report("d-1", "h", succeeded=False)
     codedeploy.add_client_error("put_lifecycle_event_hook_execution_status", "LifecycleEventAlreadyCompletedException")
     CodeDeployDeployments().report("d-1", "h", succeeded=True)
+
+
+# ---- What is stopped ----
+
+JOB_KINDS = [("training", "TrainingJob"), ("processing", "ProcessingJob")]
+
+
+def job(kind: str, named: str, status: str) -> dict[str, Any]:
+    """A job as SageMaker describes it, with all that botocore's model wants."""
+    if kind == "training":
+        return {
+            "TrainingJobName": "j",
+            "TrainingJobArn": "arn:aws:sagemaker:eu-west-1:111122223333:training-job/j",
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://b/k"},
+            "TrainingJobStatus": status,
+            "SecondaryStatus": "Training",
+            "AlgorithmSpecification": {"TrainingInputMode": "File"},
+            "ResourceConfig": {"VolumeSizeInGB": 1},
+            "StoppingCondition": {},
+            "CreationTime": AT,
+        }
+    return {
+        "ProcessingJobName": "j",
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+        "AppSpecification": {"ImageUri": "i"},
+        "ProcessingJobArn": "arn:aws:sagemaker:eu-west-1:111122223333:processing-job/j",
+        "ProcessingJobStatus": status,
+        "CreationTime": AT,
+    }
+
+
+@pytest.mark.parametrize(("kind", "named"), JOB_KINDS)
+def test_a_job_that_runs_is_stopped(stub: Stub, kind: str, named: str) -> None:
+    sagemaker = stub("sagemaker")
+    sagemaker.add_response(f"describe_{kind}_job", job(kind, named, "InProgress"), {f"{named}Name": "j"})
+    sagemaker.add_response(f"stop_{kind}_job", {}, {f"{named}Name": "j"})
+    assert SageMakerJobs().stop(kind, "j")
+
+
+@pytest.mark.parametrize(("kind", "named"), JOB_KINDS)
+@pytest.mark.parametrize(
+    ("status", "goes_on"), [("Stopping", True), ("Stopped", False), ("Completed", False), ("Failed", False)]
+)
+def test_a_job_that_ends_or_has_ended_is_not_stopped_again(
+    stub: Stub, kind: str, named: str, status: str, goes_on: bool
+) -> None:
+    stub("sagemaker").add_response(f"describe_{kind}_job", job(kind, named, status))
+    assert SageMakerJobs().stop(kind, "j") is goes_on
+
+
+@pytest.mark.parametrize("words", ["Requested resource not found.", "Could not find requested job with name: j"])
+def test_a_job_that_was_never_made_has_ended(stub: Stub, words: str) -> None:
+    stub("sagemaker").add_client_error("describe_training_job", "ValidationException", words)
+    assert not SageMakerJobs().stop("training", "j")
+
+
+def test_a_job_that_ends_while_it_is_stopped_is_looked_at_again(stub: Stub) -> None:
+    sagemaker = stub("sagemaker")
+    sagemaker.add_response("describe_training_job", job("training", "TrainingJob", "InProgress"))
+    words = "The request was rejected because the training job is in status Completed."
+    sagemaker.add_client_error("stop_training_job", "ValidationException", words)
+    assert SageMakerJobs().stop("training", "j")
+    sagemaker.add_response("describe_training_job", job("training", "TrainingJob", "InProgress"))
+    sagemaker.add_client_error("stop_training_job", "AccessDeniedException", "no", 400)
+    with pytest.raises(AccessDeniedError):
+        SageMakerJobs().stop("training", "j")
+
+
+def test_deployments_in_progress_are_found_and_stopped_with_rollback(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    asked = {
+        "applicationName": "shifts",
+        "deploymentGroupName": "predict",
+        "includeOnlyStatuses": ["Created", "Queued", "InProgress", "Baking", "Ready"],
+    }
+    spec = {
+        "version": 0.0,
+        "Resources": [{"Predict": {"Properties": {"Name": "p", "Alias": "live", "TargetVersion": "3"}}}],
+    }
+    revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(spec)}}
+    codedeploy.add_response("list_deployments", {"deployments": [], "nextToken": "more"}, asked)
+    codedeploy.add_response("list_deployments", {"deployments": ["d-1"]}, {**asked, "nextToken": "more"})
+    codedeploy.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
+    deployments = CodeDeployDeployments()
+    assert deployments.in_progress() == [Deployment("d-1", "3")]
+    codedeploy.add_response("stop_deployment", {}, {"deploymentId": "d-1", "autoRollbackEnabled": True})
+    deployments.stop("d-1")
+    codedeploy.add_client_error("stop_deployment", "DeploymentAlreadyCompletedException")
+    deployments.stop("d-1")
+    codedeploy.add_client_error("stop_deployment", "ThrottlingException")
+    with pytest.raises(TransientError):
+        deployments.stop("d-1")
+
+
+def test_an_execution_is_described_with_why_it_ended(stub: Stub) -> None:
+    arn = "arn:aws:states:eu-west-1:111122223333:execution:m:e"
+    whole = {"executionArn": arn, "stateMachineArn": "arn", "startDate": AT, "status": "ABORTED", "error": "Stopped"}
+    stub("stepfunctions").add_response("describe_execution", whole, {"executionArn": arn})
+    assert StepFunctionsExecutions().describe(arn) == Execution("ABORTED", AT, "Stopped")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
 
 from safe_deploy.errors import InvalidRequestError
 
@@ -30,6 +32,11 @@ def check_release_id(given: object) -> str:
     if not isinstance(given, str) or not RELEASE_ID.fullmatch(given):
         raise InvalidRequestError(f"releaseId must be like 20260131-120000-0a1b, not {given!r:.60}")
     return given
+
+
+def release_id_of(execution_arn: str, started: datetime) -> str:
+    """Return the id of the release that an execution runs, as the state `Name Release` derives it."""
+    return f"{started:%Y%m%d-%H%M%S}-{sha256(execution_arn.encode()).hexdigest()[:4]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,12 @@ class Names:
     def schedule(self) -> str:
         """Return the hourly monitoring schedule."""
         return f"{self.base}-monitor"
+
+    @property
+    def jobs(self) -> tuple[tuple[str, str], ...]:
+        """Return the jobs that the release machine starts: kind and name."""
+        processing = (self.prepare_job, self.baseline_job, self.evaluation_job)
+        return (("training", self.training_job), *(("processing", name) for name in processing))
 
     def monitoring_job(self, run: str) -> str:
         """Return the processing job of a monitoring run, named by its time as yyyymmddhhmmss."""

@@ -68,6 +68,7 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.REJECTED: "was rejected",
         State.EXPIRED: "expired: nobody decided in time",
         State.STALE: "is stale: production has changed since it was approved",
+        State.STOPPED: "was stopped",
         State.ROLLED_BACK: "was rolled back",
     }
     words = {
@@ -77,6 +78,7 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.REJECTED: f"Release {release_id} of {model_name} was rejected. {live}",
         State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}",
         State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. {live}",
+        State.STOPPED: f"Release {release_id} of {model_name} was stopped and cleaned up. {live}",
         State.ROLLED_BACK: f"Release {release_id} of {model_name} was rolled back. {live}",
     }
     return Notice.of(

@@ -52,6 +52,16 @@ class Deployment:
     target_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution of a state machine, described."""
+
+    status: str
+    started: datetime
+    error: str = ""
+    cause: str = ""
+
+
 class Objects(Protocol):
     """Files in S3, by URI. A missing one raises NotFoundError."""
 
@@ -199,6 +209,9 @@ class Executions(Protocol):
     def started(self, execution_arn: str) -> datetime:
         """Return when an execution started. Raises NotFoundError."""
 
+    def describe(self, execution_arn: str) -> Execution:
+        """Return an execution: its status, and why it ended if it did not succeed. Raises NotFoundError."""
+
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
         """Hand a task its output; return False when nothing waits for it any more."""
 
@@ -211,6 +224,19 @@ class Deployments(Protocol):
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""
+
+    def in_progress(self) -> list[Deployment]:
+        """Return the deployments that may still move traffic."""
+
+    def stop(self, deployment_id: str) -> None:
+        """Stop a deployment and send traffic back; one that has ended stays as it is."""
+
+
+class Jobs(Protocol):
+    """SageMaker's training and processing jobs."""
+
+    def stop(self, kind: str, name: str) -> bool:
+        """Ask a job to stop if it runs; return whether it has not ended yet. One that isn't there has."""
 
 
 class Topic(Protocol):
@@ -271,6 +297,8 @@ class Outside(Protocol):
     def executions(self) -> Executions: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def jobs(self) -> Jobs: ...
     @property
     def topic(self) -> Topic: ...
     @property

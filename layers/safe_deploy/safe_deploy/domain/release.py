@@ -1,7 +1,7 @@
 """A release: its record and the states it goes through. Used by every function.
 
 Registered → Evaluated → Tested → AwaitingApproval → Approved → Promoting → Live → Retired | RolledBack;
-from any state before Live also: Refused, Failed, Rejected, Expired, Stale, RolledBack.
+from any state before Live also: Refused, Failed, Rejected, Expired, Stale, Stopped, RolledBack.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class State(StrEnum):
     REJECTED = "Rejected"
     EXPIRED = "Expired"
     STALE = "Stale"
+    STOPPED = "Stopped"
     ROLLED_BACK = "RolledBack"
     RETIRED = "Retired"
 

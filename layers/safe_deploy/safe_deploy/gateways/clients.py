@@ -64,7 +64,7 @@ BUSY = (
     "503",
 )
 CONDITION = ("ConditionalCheckFailedException",)
-MISSING_WORDS = ("could not find", "does not exist")
+MISSING_WORDS = ("could not find", "does not exist", "requested resource not found")
 
 
 @cache

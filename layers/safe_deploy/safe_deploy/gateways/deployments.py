@@ -1,4 +1,7 @@
-"""AWS CodeDeploy: what a deployment shifts traffic to, and a hook's verdict. Used by the two hooks."""
+"""AWS CodeDeploy: what a deployment shifts traffic to, a hook's verdict, and stopping.
+
+Used by the two hooks, the lock, and when a release is abandoned.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from safe_deploy.config import setting
 from safe_deploy.domain.deployment import Target
 from safe_deploy.domain.ports import Deployment
 from safe_deploy.gateways.clients import client, error_code, translating
 
+MAY_MOVE_TRAFFIC = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+HAS_ENDED = ("DeploymentAlreadyCompletedException",)
 ALREADY_TOLD = ("LifecycleEventAlreadyCompletedException",)
 
 
@@ -34,6 +40,30 @@ class CodeDeployDeployments:
                 )
             except ClientError as error:
                 if error_code(error) not in ALREADY_TOLD:
+                    raise
+
+    def in_progress(self) -> list[Deployment]:
+        """Return the deployments that may still move traffic."""
+        with translating("list the deployments in progress"):
+            pages = (
+                client("codedeploy")
+                .get_paginator("list_deployments")
+                .paginate(
+                    applicationName=setting("CODEDEPLOY_APPLICATION"),
+                    deploymentGroupName=setting("DEPLOYMENT_GROUP"),
+                    includeOnlyStatuses=MAY_MOVE_TRAFFIC,
+                )
+            )
+            found = [deployment_id for page in pages for deployment_id in page["deployments"]]
+        return [self.get(deployment_id) for deployment_id in found]
+
+    def stop(self, deployment_id: str) -> None:
+        """Stop a deployment and send traffic back; one that has ended stays as it is."""
+        with translating(f"stop the deployment {deployment_id}"):
+            try:
+                client("codedeploy").stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
+            except ClientError as error:
+                if error_code(error) not in HAS_ENDED:
                     raise
 
     @staticmethod

@@ -1,6 +1,6 @@
 """AWS Step Functions: how an execution is, and the answer to a task that waits.
 
-Used by the lock, monitoring and approval functions.
+Used by the lock, monitoring and approval functions, and when a release is abandoned.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from safe_deploy.domain.ports import Execution
 from safe_deploy.errors import NotFoundError
 from safe_deploy.gateways.clients import client, error_code, translating
 
@@ -32,6 +33,12 @@ class StepFunctionsExecutions:
         """Return when an execution started. Raises NotFoundError."""
         started: datetime = self._describe(execution_arn)["startDate"]
         return started.astimezone(UTC)
+
+    def describe(self, execution_arn: str) -> Execution:
+        """Return an execution: its status, and why it ended if it did not succeed. Raises NotFoundError."""
+        found = self._describe(execution_arn)
+        started: datetime = found["startDate"]
+        return Execution(found["status"], started.astimezone(UTC), found.get("error", ""), found.get("cause", ""))
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
         """Hand a task its output; return False when nothing waits for it any more."""

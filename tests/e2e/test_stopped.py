@@ -1,0 +1,104 @@
+"""Executions that somebody stops: while training, while a person is asked, in mid-shift. Nothing is left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from demo.release import Execution, open_page
+from demo.stack import LocalAws
+from demo.traffic import SignedClient
+from tests.e2e.conftest import App
+from tests.e2e.iam import denied
+
+pytestmark = pytest.mark.e2e
+
+ROW = "13.5,2.9,1,1,0.0"
+
+
+@pytest.fixture(scope="module")
+def champion(app: App, trips: dict[int, bytes]) -> str:
+    """A release that serves; from an earlier test, or one of our own."""
+    served = SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW)
+    if served.status == 200:
+        return str(served.release)
+    execution = app.drop("champion", {"a.csv": shortened(trips[2019], 1)})
+    app.approve(app.asked(execution))
+    return str(json.loads(app.succeeded(execution)["output"])["releaseId"])
+
+
+def shortened(trips: bytes, lines: int) -> bytes:
+    """A drop of its own: the same without its last lines."""
+    return b"\n".join(trips.splitlines()[:-lines])
+
+
+def until(what: Callable[[], Any], patience: float = 90) -> Any:
+    """Wait for something to be true."""
+    deadline = time.monotonic() + patience
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.2)
+    return found
+
+
+def stop(app: App, execution: Execution, why: str) -> str:
+    """Stop an execution, wait for the mail about it, see that nothing is left; the mail."""
+    release = app.release_of(execution)["releaseId"]
+    app.stack.aws.client("stepfunctions").stop_execution(executionArn=execution.arn, error="Stopped", cause=why)
+
+    def told() -> list[str]:
+        texts = [json.dumps(mail) for mail in app.mails_about(release)]
+        return [text for text in texts if "was stopped" in text]
+
+    (mail,) = until(told)
+    assert why in mail
+    assert app.release_of(execution)["state"] == "Stopped"
+    assert not [name for name in app.sagemaker_resources() if release in name]
+    assert app.lock_holder() is None
+    jobs = app.stack.aws.client("sagemaker")
+    assert not jobs.list_training_jobs(NameContains=release, StatusEquals="InProgress")["TrainingJobSummaries"]
+    assert not jobs.list_processing_jobs(NameContains=release, StatusEquals="InProgress")["ProcessingJobSummaries"]
+    return str(mail)
+
+
+def test_stopped_while_training(app: App, champion: str, trips: dict[int, bytes]) -> None:
+    execution = app.drop("stopped-training", {"t.csv": shortened(trips[2018], 2)})
+    execution.follow(lambda _: None, until=lambda: "Train Model" in execution.entered())
+    stop(app, execution, "wrong data")
+    assert SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW).release == champion
+
+
+def test_stopped_while_a_person_is_asked(app: App, champion: str, trips: dict[int, bytes]) -> None:
+    execution = app.drop("stopped-asking", {"t.csv": shortened(trips[2018], 3)})
+    link = app.asked(execution)
+    stop(app, execution, "no longer wanted")
+    status, page, _ = open_page(link)
+    assert (status, "<form" in page) == (410, False), "nobody can decide about it any more"
+    assert "Nothing to decide any more" in page
+
+
+def test_stopped_in_mid_shift(app: App, champion: str, trips: dict[int, bytes]) -> None:
+    before = app.alias()["FunctionVersion"]
+    client = SignedClient(app.stack.outputs["ApiUrl"])
+    execution = app.drop("stopped-shifting", {"t.csv": shortened(trips[2018], 4)})
+    app.approve(app.asked(execution))
+
+    def shifting() -> bool:
+        return bool((app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights"))
+
+    described = execution.follow(lambda _: None, until=shifting)
+    assert described["status"] == "RUNNING", described
+    stop(app, execution, "we saw something")
+    alias = app.alias()
+    assert alias["FunctionVersion"] == before
+    assert not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+    assert {client.predict(ROW).release for _ in range(20)} == {champion}
+    assert app.sagemaker_resources() == {f"taxi-fare-{champion}", f"taxi-fare-{champion}-prod"}
+
+
+def test_every_call_was_permitted_by_its_role(aws: LocalAws, champion: str) -> None:
+    assert not denied(aws)
