@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         result = CleanUp(waiting_for=[f"{keeper}, which keeps release {request.release_id} warm"])
     else:
         shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
-        result = clean_up(names, request.scope, outside.endpoints, shifting_to)
+        result = clean_up(names, request.scope, outside.endpoints, outside.alarms, shifting_to)
     if result.removed:
         detail = {"scope": request.scope, "removed": result.removed}
         outside.releases.audit(request.release_id, "Removed", "clean_up_release", detail, outside.clock.now())

@@ -131,11 +131,22 @@ def notes_of(request: Request, release: Release) -> list[str]:
             notes.append(f"Approved by {decision['by']} at {decision['at']}.")
         if request.error:
             notes.append(f"One thing is missing, and needs you: {reason_of(request.error)}")
+    notes.extend(break_glass_note(release))
     if request.clean_up:
         notes.append(f"Not everything could be removed, so look for leftovers: {reason_of(request.clean_up)}")
     if request.details.get("state"):
         notes.append(f"Ended in the state: {request.details['state']}")
     return notes
+
+
+def break_glass_note(release: Release) -> list[str]:
+    """Return what became of a broken glass, once the release had come to its alarms."""
+    glass, check = release.break_glass, release.item.get("alarmCheck")
+    if glass is None or not check:
+        return []
+    firing = ", ".join(check["firing"])
+    found = f"although {firing} fired" if firing else "with the alarms on what was live left out; none fired"
+    return [f"Break glass: traffic was allowed to shift {found}. Asked for by {glass.by}: {glass.reason}"]
 
 
 def free_lock(release_id: str, outside: Outside) -> None:

@@ -207,6 +207,18 @@ def _no_permission(_params: Params, _account: str, _region: str) -> Iterator[tup
     yield from ()
 
 
+def _put_metric_alarm(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    alarm = _resource("cloudwatch", "cloudwatch", params, account, region)
+    yield "cloudwatch:PutMetricAlarm", alarm
+    if params.get("Tags"):
+        yield "cloudwatch:TagResource", alarm
+
+
+def _delete_alarms(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    for name in params.get("AlarmNames", []):
+        yield "cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, str]]]] = {
     ("s3", "GetObject"): _get_object,
     ("s3", "HeadObject"): _get_object,
@@ -216,6 +228,8 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, 
     ("dynamodb", "TransactWriteItems"): _transact_write,
     ("dynamodb", "Query"): _query,
     ("sagemaker", "CreateEndpoint"): _create_endpoint,
+    ("cloudwatch", "PutMetricAlarm"): _put_metric_alarm,
+    ("cloudwatch", "DeleteAlarms"): _delete_alarms,
     ("application-autoscaling", "DescribeScalableTargets"): _anywhere(
         "application-autoscaling:DescribeScalableTargets"
     ),

@@ -152,7 +152,8 @@ def test_the_alarm_fires_and_mails_when_the_model_fails(app: App, live: str) -> 
     fired: list[str] = []
     while not fired and time.monotonic() < deadline:
         assert client.predict(ROW).status == 500, "a model that fails is a failure, not an answer"
-        described = alarms.describe_alarms(AlarmNamePrefix="taxi-fare-ErrorAlarm")["MetricAlarms"]
+        named = {"AlarmNamePrefix": "taxi-fare-PredictionsAlarm", "AlarmTypes": ["CompositeAlarm"]}
+        described = alarms.describe_alarms(**named)["CompositeAlarms"]
         fired = [alarm["AlarmName"] for alarm in described if alarm["StateValue"] == "ALARM"]
     assert fired, described
     told: list[object] = []

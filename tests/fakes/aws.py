@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
+from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, StoredObject
@@ -288,6 +289,47 @@ class FakeKeys:
         return str(secret)[::-1]
 
 
+class FakeAlarms:
+    """Metric alarms by name; those of the alias are there from the beginning."""
+
+    def __init__(self) -> None:
+        self.alarms: dict[str, Alarm] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+
+    def add(self, name: str, state: str = "OK", reason: str = "") -> None:
+        """Put an alarm of the alias there for a test."""
+        dimensions = [{"Name": "FunctionName", "Value": "predict"}, {"Name": "Resource", "Value": "predict:live"}]
+        metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": dimensions}
+        settings = {
+            "AlarmName": name,
+            "AlarmDescription": "Predictions fail",
+            "EvaluationPeriods": 1,
+            "Threshold": 0.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": ["arn:aws:sns:eu-west-1:111122223333:notices"],
+            "Metrics": [
+                {"Id": "beyond", "Expression": "errors - 1", "ReturnData": True},
+                {"Id": "errors", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": False},
+            ],
+        }
+        self.alarms[name] = Alarm(name, state, reason, settings)
+
+    def describe(self, names: Sequence[str]) -> list[Alarm]:
+        for name in names:
+            if name not in self.alarms:
+                raise NotFoundError(f"there is no alarm {name}")
+        return [self.alarms[name] for name in names]
+
+    def put(self, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        name = str(settings["AlarmName"])
+        self.alarms[name] = Alarm(name, "INSUFFICIENT_DATA", "", dict(settings))
+        self.tags[name] = dict(tags)
+
+    def remove(self, name: str) -> bool:
+        return self.alarms.pop(name, None) is not None
+
+
 class FakeMetrics:
     """Metrics that were written."""
 
@@ -334,4 +376,5 @@ class FakeOutside:
         self.jobs = FakeJobs()
         self.topic = FakeTopic()
         self.keys = FakeKeys()
+        self.alarms = FakeAlarms()
         self.metrics = FakeMetrics()

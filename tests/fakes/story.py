@@ -33,6 +33,8 @@ ENVIRONMENT = {
     "DROP_BUCKET": DROPS,
     "PREDICT_FUNCTION_NAME": "predict",
     "LIVE_ALIAS": "live",
+    "ERROR_ALARM": "live-errors",
+    "LATENCY_ALARM": "live-latency",
     "KEY_ARN": "arn:aws:kms:eu-west-1:111122223333:key/1",
     "APPROVAL_URL": SITE,
     "METRICS_NAMESPACE": "SafeDeployment/Monitoring",
@@ -103,6 +105,8 @@ class Story:
         self.outside = FakeOutside()
         self.policy, self.contract = json.loads(json.dumps([POLICY, CONTRACT]))
         self.deploy_code()
+        for alarm in ("live-errors", "live-latency"):
+            self.outside.alarms.add(alarm)
 
     def deploy_code(self, train: bytes = b"print('train')\n") -> None:
         """Deploy model/ and jobs/ as they are now."""
@@ -216,6 +220,10 @@ class Story:
         self.outside.functions.versions[version] = LiveVersion(version, release_id, name)
         self.outside.functions.answer = self.predict
         self.outside.deployments.deployments[f"d-{version}"] = Deployment(f"d-{version}", version)
+
+    def check_alarms(self, release_id: str = FIRST, version: str = "2") -> Any:
+        """Let the state machine look at the alarms."""
+        return self.call("check_alarms", {"releaseId": release_id, "version": version})
 
     def predict(self, version: str, event: Any) -> Invocation:
         """Answer as the inference Lambda does, through the version's endpoint; its requests are captured."""

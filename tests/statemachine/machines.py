@@ -164,6 +164,9 @@ def all_well(champion: bool = True) -> dict[str, Any]:
             {**revision, "Environment": {"Variables": {"ENDPOINT_NAME": f"{BASE}-prod"}}},
         ],
         "Publish Version": {"Version": "3"},
+        "Check Alarms": payload(
+            {"status": "quiet", "reason": "", "firing": [], "watched": ["live-errors", "own-errors"]}
+        ),
         "Read Live Alias": {"FunctionVersion": "2"},
         "Shift Traffic": {"DeploymentId": "d-ABC"},
         "Read Deployment": [

@@ -97,6 +97,52 @@ def test_the_deployment_names_both_versions_and_both_hooks() -> None:
     assert [next(iter(hook)) for hook in spec["Hooks"]] == ["BeforeAllowTraffic", "AfterAllowTraffic"]
 
 
+def test_the_deployment_is_watched_by_the_alarms_that_were_checked() -> None:
+    outcome = release()
+    assert outcome.requests["Check Alarms"][0]["Payload"] == {
+        "releaseId": outcome.requests["Register Drop"][0]["Payload"]["releaseId"],
+        "version": "3",
+    }
+    assert outcome.requests["Shift Traffic"][0]["OverrideAlarmConfiguration"] == {
+        "Enabled": True,
+        "IgnorePollAlarmFailure": False,
+        "Alarms": [{"Name": "live-errors"}, {"Name": "own-errors"}],
+    }
+
+
+def test_a_single_alarm_is_still_a_list() -> None:
+    outcome = release(Check_Alarms=payload({"status": "overridden", "reason": "x", "firing": [], "watched": ["own"]}))
+    assert outcome.requests["Shift Traffic"][0]["OverrideAlarmConfiguration"]["Alarms"] == [{"Name": "own"}]
+    assert outcome.path[-1] == "Release Live"
+
+
+FIRING = {"status": "firing", "reason": "the alarm live-errors fires: 9 > 0", "firing": ["live-errors"], "watched": []}
+
+
+def test_an_alarm_that_fires_is_told_and_nothing_shifts() -> None:
+    outcome = release(Check_Alarms=payload(FIRING))
+    assert outcome.path[-1] == "Release Failed"
+    assert outcome.path.count("Check Alarms") == 10
+    assert outcome.waited.count(30) >= 9
+    closed = closed_as(outcome)
+    assert (closed["state"], closed["error"]["Error"]) == ("Check Alarms", "AlarmFiring")
+    assert closed["error"]["Cause"] == "traffic can't begin to shift: the alarm live-errors fires: 9 > 0"
+    assert "Shift Traffic" not in outcome.path
+    assert "Clean Up" in outcome.path
+
+
+def test_an_alarm_that_falls_silent_in_time_lets_the_release_go_on() -> None:
+    quiet = all_well()["Check Alarms"]
+    outcome = release(Check_Alarms=[payload(FIRING), quiet])
+    assert outcome.path[-1] == "Release Live"
+
+
+def test_an_unknown_verdict_of_the_alarms_fails_closed() -> None:
+    outcome = release(Check_Alarms=payload({"status": "no idea", "reason": "", "firing": [], "watched": []}))
+    assert outcome.path[-1] == "Release Failed"
+    assert outcome.path.count("Check Alarms") == 1
+
+
 def test_the_same_event_again_ends_quietly() -> None:
     outcome = release(Register_Drop=payload({"status": "duplicate", "releaseId": RELEASE, "reason": None}))
     assert outcome.status == "SUCCEEDED"
@@ -346,6 +392,8 @@ def lower_camel(value: Any, shape: Any) -> Any:
             name[0].lower() + name[1:]: lower_camel(item, shape.members[name[0].lower() + name[1:]])
             for name, item in value.items()
         }
+    if shape.type_name == "list":
+        return [lower_camel(item, shape.member) for item in value]
     return value
 
 

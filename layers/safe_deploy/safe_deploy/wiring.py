@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from safe_deploy.config import setting
 from safe_deploy.domain.source import Source
+from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.approvals import TableApprovals
 from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
@@ -97,6 +98,11 @@ class Aws:
     def jobs(self) -> SageMakerJobs:
         """Return SageMaker's jobs."""
         return SageMakerJobs()
+
+    @cached_property
+    def alarms(self) -> CloudWatchAlarms:
+        """Return CloudWatch's alarms."""
+        return CloudWatchAlarms()
 
     @cached_property
     def topic(self) -> SnsTopic:

@@ -24,6 +24,7 @@ from safe_deploy.errors import (
     TooLargeError,
     TransientError,
 )
+from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.clients import client, translating
 from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
@@ -187,6 +188,44 @@ def test_metrics_are_written_in_batches(stub: Stub) -> None:
     cloudwatch.add_response("put_metric_data", {}, asked(names[:500]))
     cloudwatch.add_response("put_metric_data", {}, asked(names[500:]))
     CloudWatchMetrics("N").put({"ModelName": "m"}, values, AT)
+
+
+ALARM = {"AlarmName": "a", "StateValue": "ALARM", "StateReason": "9 > 0", "Metrics": [{"Id": "m1"}]}
+
+
+def alarms_described(*alarms: dict[str, Any], names: list[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    return "describe_alarms", {"MetricAlarms": list(alarms)}, {"AlarmNames": names, "AlarmTypes": ["MetricAlarm"]}
+
+
+def test_alarms_come_in_the_order_they_were_asked_for(stub: Stub) -> None:
+    stub("cloudwatch").add_response(
+        *alarms_described({"AlarmName": "b", "StateValue": "OK", "StateReason": ""}, ALARM, names=["a", "b"])
+    )
+    first, second = CloudWatchAlarms().describe(["a", "b"])
+    assert (first.name, first.fires, first.reason, first.settings["Metrics"]) == ("a", True, "9 > 0", [{"Id": "m1"}])
+    assert (second.name, second.fires) == ("b", False)
+
+
+def test_a_missing_alarm_is_named(stub: Stub) -> None:
+    stub("cloudwatch").add_response(*alarms_described(ALARM, names=["a", "b"]))
+    with pytest.raises(NotFoundError, match="there is no alarm b"):
+        CloudWatchAlarms().describe(["a", "b"])
+
+
+def test_an_alarm_is_put_with_its_tags(stub: Stub) -> None:
+    settings = {"AlarmName": "own", "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    asked = {**settings, "Tags": [{"Key": "safe-deploy:model", "Value": "m"}]}
+    stub("cloudwatch").add_response("put_metric_alarm", {}, asked)
+    CloudWatchAlarms().put(settings, {"safe-deploy:model": "m"})
+
+
+def test_only_an_alarm_that_is_there_counts_as_removed(stub: Stub) -> None:
+    stubber = stub("cloudwatch")
+    stubber.add_response(*alarms_described(ALARM, names=["a"]))
+    stubber.add_response("delete_alarms", {}, {"AlarmNames": ["a"]})
+    assert CloudWatchAlarms().remove("a")
+    stubber.add_response(*alarms_described(names=["a"]))
+    assert not CloudWatchAlarms().remove("a")
 
 
 # ---- Lambda ----

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from safe_deploy.domain.alarms import ALARM_KINDS
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.names import Names
-from safe_deploy.domain.ports import Endpoints
+from safe_deploy.domain.ports import Alarms, Endpoints
 from safe_deploy.errors import LiveEndpointError
 
 SCOPES = ("dev", "all")
@@ -44,8 +45,8 @@ def check_not_live(names: Names, alias: Alias) -> None:
         raise LiveEndpointError(f"production serves from the endpoint {names.production_endpoint}; it stays")
 
 
-def clean_up(names: Names, scope: str, endpoints: Endpoints, shifting_to: list[LiveVersion]) -> CleanUp:
-    """Remove what is there, in AWS's order: schedule, scaling, endpoint; once that is gone, config and model.
+def clean_up(names: Names, scope: str, endpoints: Endpoints, alarms: Alarms, shifting_to: list[LiveVersion]) -> CleanUp:
+    """Remove what is there, in AWS's order: schedule, alarms, scaling, endpoint; once that is gone, config and model.
 
     An endpoint that still gets a share while traffic is being shifted is waited for.
     """
@@ -57,6 +58,8 @@ def clean_up(names: Names, scope: str, endpoints: Endpoints, shifting_to: list[L
             result.waiting_for.append(f"traffic to leave the endpoint {production}")
         else:
             targets.append(production)
+            for kind in ALARM_KINDS:
+                result.remove("alarm", names.alarm(kind), alarms.remove)
         result.remove("schedule", names.schedule, endpoints.remove_schedule)
     for target in targets:
         _remove_endpoint(target, endpoints, result)

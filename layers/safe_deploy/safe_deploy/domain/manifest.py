@@ -68,6 +68,8 @@ class Manifest:
     requested_by: str = ""
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     """Overrides of the policy's hyperparameters, not yet checked against it."""
+    break_glass: str = ""
+    """Why the release may shift although alarms fire; empty when it may not."""
 
     @classmethod
     def parse(cls, content: bytes) -> Manifest:
@@ -86,11 +88,19 @@ class Manifest:
                 chosen = section.object("hyperparameters")
                 overrides = {key: _scalar(chosen, key) for key in chosen}
             section.end()
+        break_glass = ""
+        if "breakGlass" in given:
+            glass = given.object("breakGlass")
+            break_glass = glass.text("reason", maximum=1000)
+            glass.end()
+            if "requestedBy" not in given:
+                given.fail("breakGlass", "needs requestedBy: somebody has to answer for it")
         manifest = cls(
             files,
             given.text("description", maximum=1000) if "description" in given else "",
             given.text("requestedBy", maximum=200) if "requestedBy" in given else "",
             overrides,
+            break_glass,
         )
         given.end()
         return manifest
@@ -102,6 +112,7 @@ class Manifest:
             "description": self.description,
             "requestedBy": self.requested_by,
             "overrides": {"hyperparameters": self.hyperparameters},
+            "breakGlass": {"reason": self.break_glass} if self.break_glass else None,
         }
 
 

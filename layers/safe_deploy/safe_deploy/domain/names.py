@@ -96,6 +96,10 @@ class Names:
         processing = (self.prepare_job, self.baseline_job, self.evaluation_job)
         return (("training", self.training_job), *(("processing", name) for name in processing))
 
+    def alarm(self, kind: str) -> str:
+        """Return the alarm that watches the release's version alone: `errors` or `latency`."""
+        return f"{self.base}-{kind}"
+
     def monitoring_job(self, run: str) -> str:
         """Return the processing job of a monitoring run, named by its time as yyyymmddhhmmss."""
         return f"{self.base}-m-{run}"

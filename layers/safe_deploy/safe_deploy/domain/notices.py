@@ -51,6 +51,7 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
         f"{model_name}: release {release_id} asks for your decision",
         f"Release {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
         "\n".join(numbers),
+        _break_glass_words(data["manifest"]),
         f"Look at the evidence and decide, until {deadline}:\n{link}",
         "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
         f"Evidence: {_digest_words(evidence)}",
@@ -130,6 +131,16 @@ def _headline(evidence: Mapping[str, Any]) -> str:
 def _digest_words(evidence: Mapping[str, Any]) -> str:
     code, data = evidence["code"]["digest"], evidence["data"]["digest"]
     return f"code {code[:12]}, data {data[:12]}, {evidence['testRows']:,} test rows"
+
+
+def _break_glass_words(manifest: Mapping[str, Any]) -> str:
+    glass = manifest.get("breakGlass")
+    if not glass:
+        return ""
+    return (
+        f"BREAK GLASS: {manifest['requestedBy']} wants traffic to shift even if the alarms on what is live fire. "
+        f"Their reason: {glass['reason']}"
+    )
 
 
 def _champion_words(release: Release) -> str:

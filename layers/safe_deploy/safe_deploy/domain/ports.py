@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.lock import Lock
@@ -256,6 +257,19 @@ class Keys(Protocol):
         """Return the secret. Raises InvalidRequestError when the context isn't the one it was bound to."""
 
 
+class Alarms(Protocol):
+    """CloudWatch alarms."""
+
+    def describe(self, names: Sequence[str]) -> list[Alarm]:
+        """Return metric alarms, in the order of their names. Raises NotFoundError when one doesn't exist."""
+
+    def put(self, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Create or replace a metric alarm."""
+
+    def remove(self, name: str) -> bool:
+        """Delete an alarm. Return whether there was one."""
+
+
 class Metrics(Protocol):
     """CloudWatch metrics."""
 
@@ -303,6 +317,8 @@ class Outside(Protocol):
     def topic(self) -> Topic: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def alarms(self) -> Alarms: ...
     @property
     def metrics(self) -> Metrics: ...
     @property

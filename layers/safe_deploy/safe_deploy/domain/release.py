@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from safe_deploy.domain.alarms import BreakGlass
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.policy import Policy
@@ -152,6 +153,13 @@ class Release:
         Unless the release is live, that execution keeps its endpoint warm, and then retires it.
         """
         return str(self.item.get("keeper") or "")
+
+    @property
+    def break_glass(self) -> BreakGlass | None:
+        """Return why, and on whose word, the release may shift although alarms fire."""
+        manifest = self.item.get("manifest") or {}
+        glass = manifest.get("breakGlass")
+        return BreakGlass(str(glass["reason"]), str(manifest["requestedBy"])) if glass else None
 
     @property
     def live_version(self) -> str:

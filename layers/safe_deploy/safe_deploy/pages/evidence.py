@@ -10,7 +10,24 @@ from safe_deploy.pages.layout import escape, table
 
 def evidence_sections(evidence: Mapping[str, Any], digest: str) -> str:
     """Return the sections about metrics, data, dev test and origin."""
-    return "\n".join((_metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest)))
+    return "\n".join(
+        (_break_glass(evidence), _metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest))
+    )
+
+
+def _break_glass(evidence: Mapping[str, Any]) -> str:
+    manifest = evidence["data"]["manifest"]
+    glass = manifest["breakGlass"]
+    if not glass:
+        return ""
+    words = (
+        f"{manifest['requestedBy']} wants traffic to shift even if the alarms on what is live fire. "
+        "The candidate's own alarms will still roll it back."
+    )
+    return (
+        f'<div class="panel problem"><h2>Break glass</h2>\n<p>{escape(words)}</p>\n'
+        f"<p>Reason: {escape(glass['reason'])}</p></div>"
+    )
 
 
 def _metrics(evidence: Mapping[str, Any]) -> str:

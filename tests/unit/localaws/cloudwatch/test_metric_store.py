@@ -54,6 +54,25 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [key.name for key, _ in store.metrics()] == ["x", "y"]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("PR(0:2)", 50.0), ("PR(:2)", 50.0), ("PR(2:)", 50.0), ("PR(1:3)", 50.0), ("PR(5:9)", 0.0), ("PR(0:4.5)", 100.0)],
+)
+def test_a_percentile_rank_is_open_below_and_closed_above(name: str, expected: float) -> None:
+    check_statistic(name)
+    assert statistic(name, [seen(0, value) for value in (1, 2, 3, 4)]) == expected
+
+
+def test_no_rank_is_told_of_statistics_alone() -> None:
+    assert statistic("PR(0:2)", [Observation.of_statistics(0, "None", 4, 10, 1, 4)]) is None
+
+
+@pytest.mark.parametrize("name", ["PR(:)", "PR(a:b)", "PR(1%:2%)", "TM(1:2)"])
+def test_other_ranks_are_refused(name: str) -> None:
+    with pytest.raises(NotModelledError, match="statistic"):
+        check_statistic(name)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
 def test_statistics_agree_with_pythons(values: list[float]) -> None:
     observations = [seen(0, value) for value in values]

@@ -36,6 +36,24 @@ ROLE = "arn:aws:iam::123456789012:role/Job"
             {("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:f:live")},
         ),
         (
+            "cloudwatch",
+            "PutMetricAlarm",
+            {"AlarmName": "a", "Tags": [{"Key": "k", "Value": "v"}]},
+            {
+                ("cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"),
+                ("cloudwatch:TagResource", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"),
+            },
+        ),
+        (
+            "cloudwatch",
+            "DeleteAlarms",
+            {"AlarmNames": ["a", "b"]},
+            {
+                ("cloudwatch:DeleteAlarms", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"),
+                ("cloudwatch:DeleteAlarms", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:b"),
+            },
+        ),
+        (
             "sagemaker",
             "CreateTrainingJob",
             {"TrainingJobName": "j", "RoleArn": ROLE, "Tags": [{"Key": "a", "Value": "b"}]},
