@@ -1,7 +1,7 @@
 """The template's own alarms against a candidate that goes wrong: real processes, real metrics, a real deployment.
 
-Each candidate gets a tenth of the traffic of an alias whose champion is well; the alarm on its version alone must see it,
-whether or not the alias's sees it too.
+Each candidate gets a tenth of the traffic of an alias whose champion is well. The alarm on its version alone must
+see it, whether the alias's sees it too or not.
 """
 
 from __future__ import annotations
