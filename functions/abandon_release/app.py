@@ -25,6 +25,7 @@ OUTCOMES = {
     State.REJECTED: "rejected",
     State.EXPIRED: "expired",
     State.STALE: "stale",
+    State.SUPERSEDED: "superseded",
     State.ROLLED_BACK: "rolledBack",
 }
 """How a release had ended whose end was recorded but not yet told."""

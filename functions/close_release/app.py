@@ -29,6 +29,7 @@ STATES = {
     "rejected": State.REJECTED,
     "expired": State.EXPIRED,
     "stale": State.STALE,
+    "superseded": State.SUPERSEDED,
     "stopped": State.STOPPED,
     "rolledBack": State.ROLLED_BACK,
 }

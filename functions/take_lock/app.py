@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from safe_deploy import observability
+from safe_deploy import config, observability
+from safe_deploy.domain import notices
 from safe_deploy.domain.evidence import gather
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.live import change_since
 from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
+from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
@@ -42,7 +44,7 @@ class Request:
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"status": "taken" | "waiting" | "stale", "holder", "fencingToken", "reason"}."""
+    """Return {"status": "taken" | "waiting" | "stale" | "superseded", "holder", "fencingToken", "reason"}."""
     outside = outside or aws()
     request = Request.from_event(event)
     release = outside.releases.get(request.release_id)
@@ -57,6 +59,12 @@ def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]
     """Take the lock, then look whether the evidence still holds: nobody else moves production meanwhile."""
     now = outside.clock.now()
     before = outside.locks.read()
+    holds = before is not None and before.holder == request.release_id
+    newer = "" if holds else newer_in_line(request.release_id, outside)
+    if newer:
+        superseded = f"release {newer} is newer, approved too, and waits for its turn"
+        outside.releases.audit(release.release_id, "Superseded", "take_lock", {"reason": superseded}, now)
+        return answered("superseded", before, superseded)
     reason = why_waiting(before, request, outside, now)
     lock = before
     if reason is None:
@@ -67,13 +75,15 @@ def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]
             lock, reason = outside.locks.read(), "another release was faster"
     mine = lock if reason is None else None
     stale = why_stale(release, outside)
-    if stale is None and reason is None and outside.functions.live().is_shifting:
-        reason = "traffic is being shifted by somebody who doesn't hold the lock"
+    if stale is None and reason is None:
+        reason = why_unsafe(outside)
     if mine is not None and (stale or reason):
         outside.locks.write(mine.released(), previous=mine)
     if stale:
         outside.releases.audit(release.release_id, "Stale", "take_lock", {"reason": stale}, now)
         return answered("stale", lock, stale)
+    if reason:
+        stand_in_line(release, reason, outside, now)
     if reason or mine is None:
         return answered("waiting", lock, reason)
     outside.releases.audit(
@@ -91,6 +101,45 @@ def why_waiting(lock: Lock | None, request: Request, outside: Outside, now: date
         logger.info("lock taken over", extra={"from": lock.holder})
         return None
     return f"release {lock.holder} is moving production"
+
+
+def why_unsafe(outside: Outside) -> str | None:
+    """Return a sentence when traffic moves, or may begin to, though nobody holds the lock who would say so."""
+    running = outside.deployments.in_progress()
+    if running:
+        return f"the deployment {running[0].deployment_id} is in progress, and its release doesn't hold the lock"
+    if outside.functions.live().is_shifting:
+        return "traffic is being shifted by somebody who doesn't hold the lock"
+    return None
+
+
+def newer_in_line(release_id: str, outside: Outside) -> str:
+    """Return the newer release that waits for the lock, empty when there is none. Ids sort by time."""
+    other = outside.locks.waiting()
+    if other <= release_id:
+        return ""
+    newer = outside.releases.find(other)
+    if newer is None or newer.state is not State.APPROVED:
+        return ""
+    return other if outside.executions.status(newer.execution_arn) == "RUNNING" else ""
+
+
+def stand_in_line(release: Release, reason: str, outside: Outside, now: datetime) -> None:
+    """Let everybody see who waits, and why; tell people once."""
+    previous = outside.locks.waiting()
+    if previous != release.release_id:
+        try:
+            outside.locks.wait(release.release_id, previous=previous)
+        except ConditionFailedError:
+            logger.info("another release came to wait at the same time; the next look finds who is newer")
+    waited = release.item.get("waiting") or {}
+    if not waited:
+        notice = notices.waits(config.model_name(), release.release_id, reason)
+        outside.topic.publish(notice.subject, notice.text)
+    if waited.get("reason") != reason:
+        since = waited.get("since") or iso(now)
+        outside.releases.update(release.release_id, {"waiting": {"reason": reason, "since": since}}, now)
+        outside.releases.audit(release.release_id, "Waiting", "take_lock", {"reason": reason}, now)
 
 
 def why_stale(release: Release, outside: Outside) -> str | None:

@@ -26,6 +26,7 @@ class Memory:
     approvals: dict[str, Approval] = field(default_factory=dict)
     audit: list[dict[str, Any]] = field(default_factory=list)
     lock: Lock | None = None
+    waiting: str = ""
 
 
 class FakeReleases:
@@ -182,6 +183,14 @@ class FakeLocks:
         if not same:
             raise ConditionFailedError("the lock has changed")
         self.memory.lock = replace(lock, expires_at=lock.expires_at.replace(microsecond=0))
+
+    def waiting(self) -> str:
+        return self.memory.waiting
+
+    def wait(self, release_id: str, *, previous: str) -> None:
+        if self.memory.waiting != previous:
+            raise ConditionFailedError("another release came to wait")
+        self.memory.waiting = release_id
 
 
 def stored(value: Any) -> Any:

@@ -226,6 +226,16 @@ def test_stale_evidence_voids_the_yes() -> None:
     assert "Configure Production Endpoint" not in outcome.path
 
 
+def test_a_newer_release_ends_the_wait_of_an_older() -> None:
+    waiting = payload({"status": "waiting", "holder": "another"})
+    superseded = payload({"status": "superseded", "reason": "release x is newer"})
+    outcome = release(Take_Release_Lock=[waiting, superseded])
+    assert (outcome.path[-1], outcome.error) == ("Superseded by Newer", "Superseded")
+    assert closed_as(outcome)["outcome"] == "superseded"
+    assert "release x" in closed_as(outcome)["error"]["Cause"]
+    assert "Configure Production Endpoint" not in outcome.path
+
+
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_failed_deployment_is_seen_to_be_rolled_back_before_clean_up(status: str) -> None:
     info = {"DeploymentInfo": {"Status": status, "ErrorInformation": {"Code": "ALARM", "Message": "alarm fired"}}}

@@ -149,3 +149,90 @@ def test_who_loses_the_race_waits(approved: Story, monkeypatch: pytest.MonkeyPat
         "fencingToken": 7,
         "reason": "another release was faster",
     }
+
+
+THIRD = "20260201-100000-0e3f"
+
+
+@pytest.fixture
+def two(approved: Story) -> Story:
+    """Two approved releases, while a third moves production."""
+    approved.drop("tuesday", other=b"size,price\n3,4\n")
+    approved.decide(approved.until_asked(SECOND, "tuesday"))
+    held(approved, THIRD)
+    return approved
+
+
+def mails(story: Story, words: str) -> list[str]:
+    return [text for subject, text in story.outside.topic.sent if words in subject]
+
+
+def test_who_waits_is_seen_and_told_once(two: Story) -> None:
+    for _ in range(3):
+        assert two.take_lock()["status"] == "waiting"
+        two.outside.clock.advance(30)
+    record = two.outside.releases.get(FIRST)
+    assert record.item["waiting"] == {
+        "reason": f"release {THIRD} is moving production",
+        "since": "2026-01-31T12:00:00Z",
+    }
+    (text,) = mails(two, "waits for its turn")
+    assert THIRD in text
+    events = [entry["event"] for entry in two.outside.memory.audit]
+    assert events.count("Waiting") == 1
+
+
+def test_a_newer_one_that_waits_too_supersedes_the_older(two: Story) -> None:
+    assert two.take_lock(FIRST)["status"] == "waiting"
+    assert two.take_lock(SECOND)["status"] == "waiting"
+    answer = two.take_lock(FIRST)
+    assert (answer["status"], answer["holder"]) == ("superseded", THIRD)
+    assert SECOND in answer["reason"]
+    two.close("superseded", FIRST, error={"Error": "Superseded", "Cause": answer["reason"]})
+    assert two.outside.releases.get(FIRST).state is State.SUPERSEDED
+    (text,) = mails(two, "was superseded by a newer one")
+    assert SECOND in text
+
+
+def test_the_older_one_does_not_slip_in_when_the_lock_is_freed(two: Story) -> None:
+    two.take_lock(SECOND)
+    two.outside.executions.statuses[execution(THIRD)] = "FAILED"
+    assert two.take_lock(FIRST)["status"] == "superseded"
+    assert two.take_lock(SECOND)["status"] == "taken"
+
+
+def test_the_newer_one_is_not_held_up_by_the_older(two: Story) -> None:
+    two.take_lock(FIRST)
+    two.outside.executions.statuses[execution(THIRD)] = "FAILED"
+    assert two.take_lock(SECOND)["status"] == "taken"
+    assert two.take_lock(FIRST)["status"] == "waiting", "it has the lock, so it doesn't wait any more"
+
+
+@pytest.mark.parametrize("gone", ["ABORTED", None])
+def test_a_newer_one_that_was_stopped_supersedes_nobody(two: Story, gone: str | None) -> None:
+    two.take_lock(SECOND)
+    if gone:
+        two.outside.executions.statuses[execution(SECOND)] = gone
+    else:
+        del two.outside.executions.statuses[execution(SECOND)]
+    assert two.take_lock(FIRST)["status"] == "waiting"
+    assert two.outside.memory.waiting == FIRST
+
+
+def test_who_holds_the_lock_is_never_superseded(two: Story) -> None:
+    two.outside.memory.lock = None
+    assert two.take_lock(FIRST)["status"] == "taken"
+    assert two.take_lock(SECOND)["status"] == "waiting"
+    assert two.take_lock(FIRST)["status"] == "taken"
+
+
+def test_a_deployment_whose_release_lost_the_lock_is_waited_for(approved: Story) -> None:
+    """Before the first hook has passed, the alias shows nothing of it yet."""
+    held(approved, SECOND, "ABORTED")
+    approved.publish(SECOND, "7")
+    approved.outside.deployments.running = ["d-7"]
+    answer = approved.take_lock()
+    assert answer["status"] == "waiting"
+    assert "d-7" in answer["reason"]
+    approved.outside.deployments.running = []
+    assert approved.take_lock()["status"] == "taken"

@@ -287,3 +287,15 @@ def test_a_release_that_never_was_live_can_not_be_live_again(records: Records, s
     records.releases.create(FIRST, state, {}, NOW)
     with pytest.raises(IllegalTransitionError, match=str(state)):
         records.releases.restore(FIRST, {}, NOW)
+
+
+def test_who_waits_is_known_and_changes_only_from_what_was_read(records: Records) -> None:
+    locks = records.locks
+    assert locks.waiting() == ""
+    locks.wait(FIRST, previous="")
+    assert locks.waiting() == FIRST
+    for stale in ("", SECOND):
+        with pytest.raises(ConditionFailedError):
+            locks.wait(SECOND, previous=stale)
+    locks.wait(SECOND, previous=FIRST)
+    assert locks.waiting() == SECOND

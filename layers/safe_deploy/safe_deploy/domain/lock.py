@@ -1,4 +1,9 @@
-"""The production lock: one release at a time moves production. Used by take_lock and close_release."""
+"""The production lock: one release at a time moves production. Used by take_lock and close_release.
+
+Nobody renews it. While AWS says that the holder's execution runs, the claim stands; every loop of the machine ends,
+so an execution does. When it has ended, the next one takes the lock over at once, under a higher fencing
+token, which check_version compares before any traffic moves. The expiry is for an execution that AWS has forgotten.
+"""
 
 from __future__ import annotations
 

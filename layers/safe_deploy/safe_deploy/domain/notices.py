@@ -69,6 +69,7 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.REJECTED: "was rejected",
         State.EXPIRED: "expired: nobody decided in time",
         State.STALE: "is stale: production has changed since it was approved",
+        State.SUPERSEDED: "was superseded by a newer one",
         State.STOPPED: "was stopped",
         State.ROLLED_BACK: "was rolled back",
     }
@@ -79,6 +80,7 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.REJECTED: f"Release {release_id} of {model_name} was rejected. {live}",
         State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}",
         State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. {live}",
+        State.SUPERSEDED: f"Release {release_id} of {model_name} was approved, but a newer one was, too. {live}",
         State.STOPPED: f"Release {release_id} of {model_name} was stopped and cleaned up. {live}",
         State.ROLLED_BACK: f"Release {release_id} of {model_name} was rolled back. {live}",
     }
@@ -88,6 +90,16 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         f"Reason: {reason}" if reason else "",
         _drop_words(release),
         "\n".join(notes),
+    )
+
+
+def waits(model_name: str, release_id: str, reason: str) -> Notice:
+    """Tell that an approved release waits for its turn."""
+    return Notice.of(
+        f"{model_name}: release {release_id} waits for its turn",
+        f"Release {release_id} of {model_name} is approved, but {reason}. One at a time does.",
+        "It looks again every half minute. When the other goes live, this one's evidence is stale and it ends; "
+        "when a newer release is approved meanwhile, that one takes its place.",
     )
 
 

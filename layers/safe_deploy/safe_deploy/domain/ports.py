@@ -158,6 +158,12 @@ class Locks(Protocol):
     def write(self, lock: Lock, *, previous: Lock | None) -> None:
         """Replace the lock that was read. Raises ConditionFailedError when it has changed since."""
 
+    def waiting(self) -> str:
+        """Return the release that last came to wait for the lock; empty when none ever did."""
+
+    def wait(self, release_id: str, *, previous: str) -> None:
+        """Note that a release waits. Raises ConditionFailedError when another came to wait since."""
+
 
 class Functions(Protocol):
     """The inference Lambda."""

@@ -1,7 +1,8 @@
 """A release: its record and the states it goes through. Used by every function.
 
 Registered → Evaluated → Tested → AwaitingApproval → Approved → Promoting → Live → Retired | RolledBack;
-from any state before Live also: Refused, Failed, Rejected, Expired, Stale, Stopped, RolledBack.
+from any state before Live also: Refused, Failed, Rejected, Expired, Stale, Superseded, Stopped,
+RolledBack.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class State(StrEnum):
     REJECTED = "Rejected"
     EXPIRED = "Expired"
     STALE = "Stale"
+    SUPERSEDED = "Superseded"
     STOPPED = "Stopped"
     ROLLED_BACK = "RolledBack"
     RETIRED = "Retired"

@@ -9,6 +9,7 @@ from safe_deploy.gateways.releases import ABSENT
 from safe_deploy.gateways.table import Key, Table
 
 KEY = Key("LOCK", "production")
+WAITING = Key("LOCK", "waiting")
 
 
 class TableLocks:
@@ -43,3 +44,14 @@ class TableLocks:
                 holder=previous.holder,
                 token=previous.fencing_token,
             )
+
+    def waiting(self) -> str:
+        """Return the release that last came to wait for the lock; empty when none ever did."""
+        return str((self.table.get(WAITING) or {}).get("releaseId", ""))
+
+    def wait(self, release_id: str, *, previous: str) -> None:
+        """Note that a release waits. Raises ConditionFailedError when another came to wait since."""
+        if previous:
+            self.table.put(WAITING, {"releaseId": release_id}, "#releaseId = :previous", previous=previous)
+        else:
+            self.table.put(WAITING, {"releaseId": release_id}, ABSENT)
