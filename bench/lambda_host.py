@@ -56,7 +56,13 @@ class LambdaHost:
     ) -> None:
         self.close()
 
-    def invoke(self, event: Any, *, trace_id: str = "Root=1-5759e988-bd862e3fe1be46a994272793") -> tuple[str, Any]:
+    def invoke(
+        self,
+        event: Any,
+        *,
+        trace_id: str = "Root=1-5759e988-bd862e3fe1be46a994272793",
+        client_context: dict[str, Any] | None = None,
+    ) -> tuple[str, Any]:
         """What the function posted: ("response" or "error", its document). A failed init raises."""
         path, refusal = self._receive()  # GET …/next
         if path.endswith("/init/error"):
@@ -69,6 +75,8 @@ class LambdaHost:
             f"Lambda-Runtime-Invoked-Function-Arn: {ARN}\r\n"
             "Content-Type: application/json\r\n"
         )
+        if client_context is not None:
+            head += f"Lambda-Runtime-Client-Context: {json.dumps(client_context)}\r\n"
         self._send("200 OK", head, body)
         path, answer = self._receive()
         self._send("202 Accepted", "", b"")

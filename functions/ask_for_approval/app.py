@@ -17,7 +17,7 @@ from safe_deploy.domain.approval import Approval, Link, encryption_context, hash
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.names import check_release_id, split_uri
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release
 from safe_deploy.entry import task
@@ -90,7 +90,8 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 
 def evidence_uri(release: Release) -> str:
     """Return where the evidence is kept for the approval page: beside the release's other files."""
-    return release.place("data").removesuffix("data") + "evidence.json"
+    bucket, _ = split_uri(release.place("capture"))
+    return f"s3://{bucket}/releases/{release.release_id}/evidence.json"
 
 
 def _is_answered(previous: str, request: Request, outside: Outside) -> bool:

@@ -11,7 +11,7 @@ from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.gates import Evaluation, judge
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
-from safe_deploy.domain.release import State
+from safe_deploy.domain.release import Release, State
 from safe_deploy.entry import task
 from safe_deploy.wiring import aws
 
@@ -25,14 +25,15 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     outside = outside or aws()
     release = outside.releases.get(check_release_id(Fields(event, "the request").value("releaseId")))
     evaluation = Evaluation.parse(outside.objects.read_json(release.place("evaluation", "evaluation.json")))
+    if release.is_code_only:
+        evaluation = evaluation.of_the_champion()
     report = Report.parse(outside.objects.read_json(release.place("data", "report", "report.json")))
     verdict = judge(evaluation, release.policy, has_champion=release.champion is not None)
-    obstacle = evaluation.champion_obstacle
     output = {
         "passed": verdict.passed,
         "failures": list(verdict.failures),
         "metrics": evaluation.to_output(),
-        "notes": [f"the champion can't be compared: {obstacle}"] if obstacle else [],
+        "notes": notes(release, evaluation),
     }
     now = outside.clock.now()
     event_name = "Gates kept" if verdict.passed else "Gates failed"
@@ -45,3 +46,11 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     )
     logger.info(event_name, extra={"release": release.release_id, "failures": output["failures"]})
     return output
+
+
+def notes(release: Release, evaluation: Evaluation) -> list[str]:
+    """Return what the gates don't say."""
+    if release.is_code_only:
+        return [f"the model is that of release {release.trained_by}, as it was measured then; it isn't compared anew"]
+    obstacle = evaluation.champion_obstacle
+    return [f"the champion can't be compared: {obstacle}"] if obstacle else []

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import observability
 from safe_deploy.domain.deployment import endpoint_failure
 from safe_deploy.domain.golden import GoldenRows, Latency, disagreement
+from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.domain.version_check import CALLS, predict_event, read_answer
@@ -42,6 +43,7 @@ def check(finding: Finding, outside: Outside) -> None:
     ):
         return
     finding.expect(lock_failure(release, outside))
+    finding.expect(code_failure(version, release))
     endpoint = outside.endpoints.describe(expected)
     if finding.expect(endpoint_failure(endpoint, expected)):
         ask(finding, version.version, release, outside)
@@ -56,6 +58,15 @@ def lock_failure(release: Release, outside: Outside) -> str | None:
     if lock is not None and (lock.holder, lock.fencing_token) == (release.release_id, token):
         return None
     return f"release {release.release_id} doesn't hold the production lock any more"
+
+
+def code_failure(version: LiveVersion, release: Release) -> str | None:
+    """Return a sentence when the version isn't the code that was tested and approved."""
+    tested = release.tested_inference
+    differences = tested.differences(version.inference) if tested else []
+    if not differences:
+        return None
+    return f"version {version.version} isn't the inference code that was tested: {'; '.join(differences)}"
 
 
 def ask(finding: Finding, version: str, release: Release, outside: Outside) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         """What we use of Lambda's context."""
 
         aws_request_id: str
+        client_context: Any
+        """Of a direct invocation that has one, with `custom` values; None otherwise."""
 
         def get_remaining_time_in_millis(self) -> int: ...
 

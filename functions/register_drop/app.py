@@ -1,7 +1,8 @@
 """Register a drop as a release, or say why not. Called by the state `Register Drop`.
 
 Reads the manifest, the files' descriptions, the policy and the contract; finds the champion; uploads the code
-that the release will run. Everything is recorded before it is answered, so a retried call answers the same.
+that the release will run. A release of inference code alone takes what it needs of the champion's record instead.
+Everything is recorded before it is answered, so a retried call answers the same.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
+from safe_deploy.domain import code_release
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.inference import LATEST
 from safe_deploy.domain.live import Alias
-from safe_deploy.domain.manifest import Drop
+from safe_deploy.domain.manifest import CODE, Drop
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, Places, check_release_id
 from safe_deploy.domain.ports import Outside
@@ -106,10 +109,13 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
         champion_of(alias, outside.releases),
         alias.main.version,
     )
-    claim_content(registration, alias, outside)
-    upload(registration, outside)
+    if content.manifest.kind == CODE:
+        attributes = code_only(registration, alias, outside)
+    else:
+        claim_content(content.digest, registration, alias, outside)
+        upload(registration, outside)
+        attributes = registration.to_item()
     now = outside.clock.now()
-    attributes = registration.to_item()
     outside.releases.audit(
         release.release_id,
         "Registered",
@@ -122,9 +128,25 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
     )
 
 
-def claim_content(registration: Registration, alias: Alias, outside: Outside) -> None:
-    """Make sure that no other release that counts has the same data and code. Raises DropRefusedError."""
-    digest, code = registration.content.digest, registration.folder.code_digest
+def code_only(registration: Registration, alias: Alias, outside: Outside) -> dict[str, Any]:
+    """Return the record of a release that keeps the champion's model. Raises DropRefusedError."""
+    champion = registration.champion
+    record = outside.releases.get(champion.release_id) if champion else None
+    latest = outside.functions.version(LATEST).inference
+    refusal = code_release.problem(champion, record, alias, latest, registration.folder.contract.digest)
+    if champion is None or record is None or refusal:
+        raise DropRefusedError(refusal)
+    try:
+        outside.objects.describe(champion.model_data_url)
+    except NotFoundError as error:
+        raise DropRefusedError(code_release.model_gone(champion, str(error))) from error
+    claim_content(code_release.content_digest(champion, latest), registration, alias, outside)
+    return code_release.taken_over(registration.to_item(), record)
+
+
+def claim_content(digest: str, registration: Registration, alias: Alias, outside: Outside) -> None:
+    """Make sure that no other release that counts has the same content. Raises DropRefusedError."""
+    code = registration.folder.code_digest
     release_id = registration.places.release_id
     owner = outside.releases.claim_data(digest, release_id, code)
     if owner is None:

@@ -14,6 +14,7 @@ from safe_deploy import config, observability
 from safe_deploy.domain import notices
 from safe_deploy.domain.evidence import gather
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.inference import LATEST, Inference
 from safe_deploy.domain.live import change_since
 from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
 from safe_deploy.domain.monitoring import iso
@@ -147,6 +148,10 @@ def why_stale(release: Release, outside: Outside) -> str | None:
     changed = change_since(release.champion, release.live_version, outside.functions.live())
     if changed:
         return changed
+    tested = release.tested_inference or Inference()
+    deployed = tested.differences(outside.functions.version(LATEST).inference)
+    if deployed:
+        return f"the inference function was deployed anew since it was tested and approved: {'; '.join(deployed)}"
     try:
         digest = gather(release, outside.objects).digest
     except NotFoundError as error:

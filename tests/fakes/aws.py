@@ -11,6 +11,7 @@ from typing import Any
 
 from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.fields import parse_json
+from safe_deploy.domain.inference import LATEST, Inference
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, StoredObject
 from safe_deploy.domain.source import Source
@@ -97,11 +98,16 @@ class FakeFunctions:
     """The inference function: versions, alias, and what a version answers."""
 
     def __init__(self) -> None:
-        self.versions = {"1": LiveVersion("1", "none", "none")}
+        code = Inference("code-1", {"memoryMegabytes": 512})
+        self.versions = {
+            "1": LiveVersion("1", "none", "none", code),
+            LATEST: LiveVersion(LATEST, "none", "none", code),
+        }
         self.alias = "1"
         self.weights: dict[str, float] = {}
         self.answer: Callable[[str, Mapping[str, Any]], Invocation] = lambda version, event: Invocation(b"")
         self.events: list[Mapping[str, Any]] = []
+        self.trial: Mapping[str, str] | None = None
 
     def live(self) -> Alias:
         return Alias(self.versions[self.alias], dict(self.weights))
@@ -111,9 +117,22 @@ class FakeFunctions:
             raise NotFoundError(f"there is no version {version}")
         return self.versions[version]
 
-    def invoke(self, version: str, event: Mapping[str, Any]) -> Invocation:
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
         self.events.append(event)
+        self.trial = trial if version == LATEST else None
         return self.answer(version, event)
+
+    def deploy(self, code: str, **settings: Any) -> None:
+        """Deploy the function's code, as `sam deploy` does: only $LATEST changes."""
+        latest = self.versions[LATEST]
+        inference = Inference(code, {**latest.inference.settings, **settings})
+        self.versions[LATEST] = replace(latest, inference=inference)
+
+    def publish(self, version: str, release_id: str, endpoint_name: str) -> None:
+        """Publish $LATEST for a release, as the state machine does."""
+        inference = self.versions[LATEST].inference
+        for name in (LATEST, version):
+            self.versions[name] = LiveVersion(name, release_id, endpoint_name, inference)
 
 
 class FakePredictions:

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
-from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.ports import Deployment, Invocation
 
 from tests.fakes.aws import FakeContext, FakeOutside
@@ -103,6 +102,7 @@ class Story:
 
     def __init__(self) -> None:
         self.outside = FakeOutside()
+        self.outside.functions.answer = self.predict
         self.policy, self.contract = json.loads(json.dumps([POLICY, CONTRACT]))
         self.deploy_code()
         for alarm in ("live-errors", "live-latency"):
@@ -131,6 +131,11 @@ class Story:
         for name, data in zip(names, content.values(), strict=True):
             self.outside.objects.put(f"s3://{DROPS}/drops/{folder}/{name}", data)
         document = {"files": names} if manifest is None else manifest
+        self.outside.objects.put(f"s3://{DROPS}/drops/{folder}/manifest.json", document)
+
+    def drop_code(self, folder: str = "code", **manifest: Any) -> None:
+        """Ask for a release of the inference code alone."""
+        document = {"release": "code", "description": "faster parsing", **manifest}
         self.outside.objects.put(f"s3://{DROPS}/drops/{folder}/manifest.json", document)
 
     def register(self, release_id: str = FIRST, folder: str = "monday", version_id: str = "v1") -> dict[str, Any]:
@@ -217,8 +222,7 @@ class Story:
         name = f"{MODEL}-{release_id}-prod"
         self.outside.endpoints.add(name)
         self.outside.endpoints.models.add(f"{MODEL}-{release_id}")
-        self.outside.functions.versions[version] = LiveVersion(version, release_id, name)
-        self.outside.functions.answer = self.predict
+        self.outside.functions.publish(version, release_id, name)
         self.outside.deployments.deployments[f"d-{version}"] = Deployment(f"d-{version}", version)
 
     def check_alarms(self, release_id: str = FIRST, version: str = "2") -> Any:
@@ -227,12 +231,21 @@ class Story:
 
     def predict(self, version: str, event: Any) -> Invocation:
         """Answer as the inference Lambda does, through the version's endpoint; its requests are captured."""
-        served = self.outside.functions.versions[version]
-        answer = self.outside.predictions.invoke(served.endpoint_name, event["body"]).decode()
-        scores = [{"score": float(line)} for line in answer.splitlines()]
-        body = json.dumps({"predictions": scores, "release": served.release_id})
-        self.capture(served.endpoint_name, event["body"], answer)
-        return Invocation(json.dumps({"statusCode": 200, "headers": {}, "body": body}).encode())
+        functions = self.outside.functions
+        served, trial = functions.versions[version], functions.trial or {}
+        endpoint = trial.get("ENDPOINT_NAME", served.endpoint_name)
+        release = trial.get("RELEASE_ID", served.release_id)
+        answer = self.outside.predictions.invoke(endpoint, event["body"]).decode()
+        if endpoint.endswith("-prod"):
+            self.capture(endpoint, event["body"], answer)
+        accept = event["headers"]["accept"]
+        if accept == "text/csv":
+            body = answer
+        else:
+            scores = [{"score": float(line)} for line in answer.splitlines()]
+            body = json.dumps({"predictions": scores, "release": release})
+        headers = {"content-type": accept, "x-release-id": release}
+        return Invocation(json.dumps({"statusCode": 200, "headers": headers, "body": body}).encode())
 
     def capture(self, endpoint_name: str, rows: str, answer: str) -> None:
         """Leave a capture file."""
@@ -262,9 +275,21 @@ class Story:
         assert self.test_endpoint(release_id)["passed"]
         return self.ask(release_id)
 
+    def until_asked_about_code(self, release_id: str = SECOND, folder: str = "code") -> str:
+        """Tell the story of a release of code alone until the mail; return the link."""
+        self.drop_code(folder)
+        assert self.register(release_id, folder)["status"] == "registered"
+        assert self.check_gates(release_id)["passed"]
+        assert self.test_endpoint(release_id)["passed"]
+        return self.ask(release_id)
+
     def until_live(self, release_id: str = FIRST, folder: str = "monday", version: str = "2", **jobs: Any) -> None:
         """Tell the story until the release is live."""
-        self.decide(self.until_asked(release_id, folder, **jobs))
+        self.go_live(self.until_asked(release_id, folder, **jobs), release_id, version)
+
+    def go_live(self, link: str, release_id: str, version: str) -> None:
+        """Say yes and tell the story until the release is live."""
+        self.decide(link)
         assert self.take_lock(release_id)["status"] == "taken"
         self.publish(release_id, version)
         assert self.hook("check_version", version)["status"] == "Succeeded"

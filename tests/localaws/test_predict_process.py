@@ -110,6 +110,30 @@ def test_every_shipped_event_gets_its_answer(start: Start) -> None:
     }
 
 
+TRIAL = {"custom": {"ENDPOINT_NAME": "demo-dev", "RELEASE_ID": "20261123-080000-cd34"}}
+
+
+def test_what_is_not_published_can_be_asked_on_trial_and_keeps_its_environment(start: Start) -> None:
+    with FakeSageMaker() as sagemaker:
+        host = start(sagemaker.url, AWS_LAMBDA_FUNCTION_VERSION="$LATEST")
+        tried = host.invoke(EVENT, client_context=TRIAL)[1]
+        again = host.invoke(EVENT, client_context=TRIAL)[1]
+        others = [host.invoke(EVENT, client_context=given)[1] for given in (None, {}, {"custom": {"other": 1}})]
+    assert tried == again
+    assert tried["headers"]["x-release-id"] == TRIAL["custom"]["RELEASE_ID"]
+    assert {answer["headers"]["x-release-id"] for answer in others} == {RELEASE}
+    paths = [request.path for request in sagemaker.requests]
+    assert paths == ["/endpoints/demo-dev/invocations"] * 2 + ["/endpoints/demo-prod/invocations"] * 3
+    assert [line["endpoint"] for line in lines(host)] == ["demo-dev"] * 2 + ["demo-prod"] * 3
+
+
+def test_a_published_version_has_no_trials(start: Start) -> None:
+    with FakeSageMaker() as sagemaker:
+        answer = start(sagemaker.url).invoke(EVENT, client_context=TRIAL)[1]
+    assert answer["headers"]["x-release-id"] == RELEASE
+    assert [request.path for request in sagemaker.requests] == ["/endpoints/demo-prod/invocations"]
+
+
 def test_one_tcp_connection_serves_many_invocations(start: Start) -> None:
     with FakeSageMaker() as sagemaker:
         host = start(sagemaker.url)

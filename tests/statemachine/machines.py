@@ -67,8 +67,13 @@ def machine(name: str) -> StateMachine:
     return parse(definition(name))
 
 
-def registered(champion: bool = True) -> dict[str, Any]:
-    """What `register_drop` answers for a good drop."""
+CODE = "t0sKs2vNWVB4dvFRUDjHqLKpbqS4NvOP1Qkh1gHq5Yg="
+CHAMPIONS_MODEL = "s3://artifacts/releases/20261101-090000-0000/model/j/output/model.tar.gz"
+CHAMPIONS_PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/taxi-fare/7"
+
+
+def registered(champion: bool = True, kind: str = "data") -> dict[str, Any]:
+    """What `register_drop` answers for a good drop, or for a release of code alone."""
     names = {
         "base": BASE,
         "prepareJob": f"{BASE}-prepare",
@@ -84,7 +89,10 @@ def registered(champion: bool = True) -> dict[str, Any]:
     return {
         "status": "registered",
         "reason": None,
+        "kind": kind,
         "releaseId": RELEASE,
+        "modelDataUrl": CHAMPIONS_MODEL if kind == "code" else f"{home}/model/{BASE}-train/output/model.tar.gz",
+        "modelPackageArn": CHAMPIONS_PACKAGE if kind == "code" else None,
         "names": names,
         "uris": {
             "source": "s3://artifacts/code/abc/src/",
@@ -102,7 +110,7 @@ def registered(champion: bool = True) -> dict[str, Any]:
             "releaseId": "20261101-090000-0000",
             "endpointName": "taxi-fare-20261101-090000-0000-prod",
             "version": "2",
-            "modelDataUrl": "s3://artifacts/releases/20261101-090000-0000/model/j/output/model.tar.gz",
+            "modelDataUrl": CHAMPIONS_MODEL,
         }
         if champion
         else None,
@@ -121,7 +129,7 @@ def payload(answer: dict[str, Any]) -> dict[str, Any]:
 def all_well(champion: bool = True) -> dict[str, Any]:
     """By state: the answers of a release that goes live."""
     model = f"s3://artifacts/releases/{RELEASE}/model/{BASE}-train/output/model.tar.gz"
-    revision = {"RevisionId": "r1", "LastUpdateStatus": "Successful"}
+    revision = {"RevisionId": "r1", "LastUpdateStatus": "Successful", "CodeSha256": CODE}
     endpoint = {"EndpointStatus": "InService"}
     return {
         "Register Drop": payload(registered(champion)),
@@ -135,7 +143,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Configure Dev Endpoint": {"EndpointConfigArn": "arn"},
         "Create Dev Endpoint": {"EndpointArn": "arn"},
         "Read Dev Endpoint": [{"EndpointStatus": "Creating"}, endpoint],
-        "Test Dev Endpoint": payload({"passed": True, "failures": []}),
+        "Test Dev Endpoint": payload({"passed": True, "failures": [], "codeSha256": CODE}),
         "Ask for Approval": {
             "decision": "approved",
             "by": "Ada",
@@ -152,6 +160,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Scale with Traffic": {},
         "Read Inference Function": {
             "RevisionId": "r0",
+            "CodeSha256": CODE,
             "Environment": {"Variables": {"MODEL_NAME": "taxi-fare", "ENDPOINT_NAME": "none"}},
         },
         "Point Inference at Release": {},
@@ -159,6 +168,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
             {
                 "RevisionId": "r1",
                 "LastUpdateStatus": "InProgress",
+                "CodeSha256": CODE,
                 "Environment": {"Variables": {"ENDPOINT_NAME": f"{BASE}-prod"}},
             },
             {**revision, "Environment": {"Variables": {"ENDPOINT_NAME": f"{BASE}-prod"}}},

@@ -10,7 +10,18 @@ import pytest
 from botocore.validate import ParamValidator
 
 from localaws.stepfunctions.testing import Outcome, TaskError, run
-from tests.statemachine.machines import EVENT, RELEASE, all_well, definition, machine, payload, registered
+from tests.statemachine.machines import (
+    CHAMPIONS_MODEL,
+    CHAMPIONS_PACKAGE,
+    CODE,
+    EVENT,
+    RELEASE,
+    all_well,
+    definition,
+    machine,
+    payload,
+    registered,
+)
 
 MACHINE = json.loads(definition("release"))
 TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
@@ -357,6 +368,79 @@ def test_a_rollback_that_can_not_be_confirmed_still_ends() -> None:
     weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}}
     outcome = release(Read_Deployment=info, Confirm_Rollback=weighted)
     assert outcome.path[-1] == "Rolled Back"
+
+
+CODE_ONLY = payload(registered(kind="code"))
+NOT_FOR_CODE = {
+    "Prepare Data",
+    "Train and Baseline",
+    "Train Model",
+    "Compute Baseline",
+    "Evaluate Candidate",
+    "Register Model",
+    "Approve Model",
+    "Are Both Jobs Complete?",
+    "Is Data Prepared?",
+    "Is Candidate Evaluated?",
+}
+
+
+def test_code_alone_goes_live_by_the_same_road_without_jobs() -> None:
+    whole, outcome = release(), release(Register_Drop=CODE_ONLY)
+    assert outcome.path[-1] == "Release Live"
+    assert [state for state in whole.path if state not in NOT_FOR_CODE] == outcome.path
+    assert outcome.requests["Create Model"][0]["PrimaryContainer"]["ModelDataUrl"] == CHAMPIONS_MODEL
+    assert outcome.requests["Test Dev Endpoint"][0]["Payload"]["modelPackageArn"] == CHAMPIONS_PACKAGE
+    assert outcome.requests["Configure Production Endpoint"][0]["EndpointConfigName"] == f"taxi-fare-{RELEASE}-prod"
+
+
+def test_code_alone_may_keep_a_model_whose_package_is_not_on_record() -> None:
+    outcome = release(Register_Drop=payload({**registered(kind="code"), "modelPackageArn": None}))
+    assert outcome.path[-1] == "Release Live"
+
+
+def test_failed_gates_stop_a_code_release_too() -> None:
+    failed = payload({"passed": False, "failures": ["rmse 7.1 is above the limit 6.0"]})
+    outcome = release(Register_Drop=CODE_ONLY, Check_Gates=failed)
+    assert outcome.path[-1] == "Release Failed"
+    assert "Create Model" not in outcome.path
+
+
+def test_rejected_code_leaves_the_models_package_as_it_is() -> None:
+    no = {"decision": "rejected", "by": "Ada", "reason": "too slow", "evidenceDigest": "d"}
+    outcome = release(Register_Drop=CODE_ONLY, Ask_for_Approval=no)
+    assert outcome.path[-1] == "Release Rejected"
+    assert "Reject Model" not in outcome.path
+    assert closed_as(outcome)["error"]["Cause"] == "Ada: too slow"
+
+
+def test_a_kind_that_is_not_known_runs_the_jobs() -> None:
+    outcome = release(Register_Drop=payload({**registered(), "kind": "other"}))
+    assert "Train Model" in outcome.requests
+
+
+@pytest.mark.parametrize("kind", ["data", "code"])
+def test_only_the_code_that_was_tested_is_published(kind: str) -> None:
+    outcome = release(Register_Drop=payload(registered(kind=kind)))
+    request = outcome.requests["Publish Version"][0]
+    assert (request["CodeSha256"], request["RevisionId"]) == (CODE, "r1")
+
+
+def test_code_that_was_deployed_while_the_endpoint_came_up_makes_the_yes_stale() -> None:
+    update = {**all_well()["Read Inference Update"][-1], "CodeSha256": "another"}
+    outcome = release(Read_Inference_Update=update)
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Evidence Stale", "stale")
+    assert "deployed anew" in closed_as(outcome)["error"]["Cause"]
+    assert "Publish Version" not in outcome.path
+    assert "Clean Up" in outcome.path
+
+
+@pytest.mark.parametrize("error", ["PreconditionFailedException", "InvalidParameterValueException"])
+def test_code_that_was_deployed_in_the_last_moment_makes_the_yes_stale(error: str) -> None:
+    outcome = release(Publish_Version=TaskError(f"Lambda.{error}", "CodeSHA256 (a) is different from current"))
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Evidence Stale", "stale")
+    assert "CodeSHA256" in closed_as(outcome)["error"]["Cause"]
+    assert "Shift Traffic" not in outcome.path
 
 
 SERVICES = {

@@ -30,6 +30,7 @@ def test_a_good_endpoint_passes(evaluated: Story) -> None:
         "goldenRows": 3,
         "replayed": 0,
         "replay": {"rows": 0, "leftOut": 0},
+        "codeSha256": "code-1",
     }
     record = evaluated.outside.releases.get(FIRST)
     assert record.state is State.TESTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
-from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.inference import Inference
 from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, Objects
 from safe_deploy.errors import (
     AccessDeniedError,
@@ -243,7 +244,46 @@ def test_the_alias_is_read_with_its_versions_environment(stub: Stub) -> None:
     alias = {"FunctionVersion": "3", "RoutingConfig": {"AdditionalVersionWeights": {"4": 0.1}}}
     function.add_response("get_alias", alias, {"FunctionName": "predict", "Name": "live"})
     function.add_response("get_function_configuration", *configuration("3", RELEASE_ID="r", ENDPOINT_NAME="e"))
-    assert LambdaFunctions("predict", "live").live() == Alias(LiveVersion("3", "r", "e"), {"4": 0.1})
+    alias_now = LambdaFunctions("predict", "live").live()
+    assert (alias_now.main.version, alias_now.main.release_id, alias_now.main.endpoint_name) == ("3", "r", "e")
+    assert alias_now.others == {"4": 0.1}
+
+
+def test_what_a_version_runs_is_all_it_froze_but_what_the_release_adds(stub: Stub) -> None:
+    def described(**changes: Any) -> Inference:
+        variables = {"MODEL_NAME": "m", "RELEASE_ID": "r", "ENDPOINT_NAME": "e", **changes.pop("variables", {})}
+        found = {
+            "CodeSha256": "abc",
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "Architectures": ["x86_64"],
+            "MemorySize": 512,
+            "Timeout": 29,
+            "Role": "arn:aws:iam::111122223333:role/predict",
+            "Environment": {"Variables": variables},
+            **changes,
+        }
+        stub("lambda").add_response("get_function_configuration", found)
+        return LambdaFunctions("predict", "live").version("$LATEST").inference
+
+    first = described()
+    assert described(variables={"RELEASE_ID": "other", "ENDPOINT_NAME": "other"}) == first
+    assert first.differences(described(CodeSha256="def")) == ["code abc → def"]
+    assert first.differences(described(MemorySize=1024)) == ["memoryMegabytes 512 → 1024"]
+    (secret,) = first.differences(described(variables={"KEY": "secret"}))
+    assert secret.startswith("environment ")
+    assert "secret" not in secret
+    assert first.differences(described(Layers=[{"Arn": "arn:aws:lambda:us-east-1:111122223333:layer:x:1"}]))
+
+
+def test_a_trial_goes_into_the_client_context(stub: Stub) -> None:
+    context = base64.b64encode(b'{"custom": {"ENDPOINT_NAME": "e-dev"}}').decode()
+    stub("lambda").add_response(
+        "invoke",
+        {"Payload": body(b"{}"), "StatusCode": 200},
+        {"FunctionName": "predict", "Qualifier": "$LATEST", "Payload": b"{}", "ClientContext": context},
+    )
+    assert LambdaFunctions("predict", "live").invoke("$LATEST", {}, {"ENDPOINT_NAME": "e-dev"}) == Invocation(b"{}")
 
 
 def test_the_static_first_version_serves_nothing(stub: Stub) -> None:

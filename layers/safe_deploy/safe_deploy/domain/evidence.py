@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.canonical import canonical, digest
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.gates import Evaluation
+from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.ports import Objects
 from safe_deploy.domain.release import Release
 
@@ -68,6 +70,8 @@ def gather(release: Release, objects: Objects) -> Evidence:
     Raises InvalidRequestError when a step hasn't run or a file is wrong, NotFoundError when a file is gone.
     """
     evaluation = Evaluation.parse(objects.read_json(release.place("evaluation", "evaluation.json")))
+    if release.is_code_only:
+        evaluation = evaluation.of_the_champion()
     report = Report.parse(objects.read_json(release.place("data", "report", "report.json")))
     artifact = objects.describe(str(release.section("modelDataUrl")))
     gates, dev_test = release.section("gates"), release.section("devTest")
@@ -76,8 +80,10 @@ def gather(release: Release, objects: Objects) -> Evidence:
     return Evidence(
         {
             "version": 1,
+            "kind": release.kind,
             "candidate": {
                 "releaseId": release.release_id,
+                "trainedBy": release.trained_by,
                 "model": {"url": artifact.uri, "etag": artifact.etag, "size": artifact.size},
                 "metrics": metrics["candidate"],
             },
@@ -98,7 +104,36 @@ def gather(release: Release, objects: Objects) -> Evidence:
                 "policyDigest": release.section("policyDigest"),
             },
             "hyperparameters": release.section("hyperparameters"),
+            "inference": dev_test["inference"],
             "devTest": {key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")},
             "uris": dict(release.section("uris")),
         }
     )
+
+
+def inference_words(evidence: Mapping[str, Any]) -> str:
+    """Return one sentence about what this release does to the inference code."""
+    found = evidence["inference"]
+    if evidence["kind"] == CODE:
+        return (
+            "This release changes the inference code alone; the model stays that of release "
+            f"{evidence['candidate']['trainedBy']}."
+        )
+    if found["differences"]:
+        return (
+            "The inference code or its settings have changed too: with the new model, what was deployed since the "
+            "last release goes live."
+        )
+    return "The inference code stays as it serves." if found["live"] else "No inference code serves a model yet."
+
+
+def comparison_words(comparison: Mapping[str, Any]) -> str:
+    """Return how the live version answered the same golden rows."""
+    if "failure" in comparison:
+        return f"The live version couldn't answer the golden rows to compare with: {comparison['failure']}"
+    rows = f"{comparison['rows']:,} golden rows"
+    if comparison["identical"]:
+        return f"Both versions answer the {rows} identically, in JSON and in CSV."
+    if not comparison["differing"]:
+        return f"Both versions give the {rows} the same scores, but word their answers differently."
+    return f"{comparison['differing']:,} of the {rows} score differently, by {comparison['largestDistance']:g} at most."

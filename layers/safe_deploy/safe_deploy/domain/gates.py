@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from safe_deploy.domain.fields import Fields
@@ -39,6 +39,10 @@ class Evaluation:
             None if champion is None else _finite(metrics.object("champion")),
             str(obstacle or ""),
         )
+
+    def of_the_champion(self) -> Evaluation:
+        """Return the evaluation of the champion's own model, which a code-only release keeps."""
+        return replace(self, champion=self.candidate, champion_obstacle="")
 
     def to_output(self) -> dict[str, Any]:
         """Return the metrics as the state machine and the evidence hold them."""

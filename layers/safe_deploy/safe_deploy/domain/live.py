@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from safe_deploy.domain.inference import Inference
 from safe_deploy.domain.names import NO_ENDPOINT
 from safe_deploy.domain.release import Champion
 
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """One version of the inference Lambda, with the release and the endpoint of its environment."""
+    """One version of the inference Lambda: what it runs, and the release and the endpoint of its environment."""
 
     version: str
     release_id: str = ""
     endpoint_name: str = ""
+    inference: Inference = field(default_factory=Inference)
 
     @property
     def serves(self) -> bool:

@@ -10,6 +10,8 @@ from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.fields import Fields, parse_json, shown
 from safe_deploy.errors import InvalidRequestError
 
+DATA, CODE = KINDS = ("data", "code")
+"""What a release changes: the model, by training on dropped data; or the inference code alone."""
 MANIFEST_LIMIT = 64 * 1024
 """Bytes a manifest may have."""
 FILES_LIMIT = 100
@@ -64,12 +66,14 @@ class Manifest:
     """What the person who drops data says about it."""
 
     files: tuple[str, ...]
+    """Empty when only code changes."""
     description: str = ""
     requested_by: str = ""
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     """Overrides of the policy's hyperparameters, not yet checked against it."""
     break_glass: str = ""
     """Why the release may shift although alarms fire; empty when it may not."""
+    kind: str = DATA
 
     @classmethod
     def parse(cls, content: bytes) -> Manifest:
@@ -77,30 +81,16 @@ class Manifest:
         if len(content) > MANIFEST_LIMIT:
             raise InvalidRequestError(f"manifest.json has more than {MANIFEST_LIMIT // 1024} KiB")
         given = Fields(parse_json(content, "manifest.json"), "manifest.json")
-        files = tuple(_file(given, entry) for entry in given.list("files", minimum=1, maximum=FILES_LIMIT))
-        twice = sorted({name for name in files if files.count(name) > 1})
-        if twice:
-            given.fail("files", f"names {shown(twice[0])} twice")
-        overrides: dict[str, Any] = {}
-        if "overrides" in given:
-            section = given.object("overrides")
-            if "hyperparameters" in section:
-                chosen = section.object("hyperparameters")
-                overrides = {key: _scalar(chosen, key) for key in chosen}
-            section.end()
-        break_glass = ""
-        if "breakGlass" in given:
-            glass = given.object("breakGlass")
-            break_glass = glass.text("reason", maximum=1000)
-            glass.end()
-            if "requestedBy" not in given:
-                given.fail("breakGlass", "needs requestedBy: somebody has to answer for it")
+        kind = given.choice("release", KINDS) if "release" in given else DATA
+        if kind == CODE:
+            _only_code(given)
         manifest = cls(
-            files,
+            _files(given) if kind == DATA else (),
             given.text("description", maximum=1000) if "description" in given else "",
             given.text("requestedBy", maximum=200) if "requestedBy" in given else "",
-            overrides,
-            break_glass,
+            _hyperparameters(given),
+            _break_glass(given),
+            kind,
         )
         given.end()
         return manifest
@@ -108,6 +98,7 @@ class Manifest:
     def to_item(self) -> dict[str, Any]:
         """Return the manifest as it stands in the records."""
         return {
+            "release": self.kind,
             "files": list(self.files),
             "description": self.description,
             "requestedBy": self.requested_by,
@@ -139,6 +130,42 @@ def data_digest(manifest: Manifest, files: list[DroppedFile]) -> str:
 def drop_manifest(drop: Drop, files: tuple[str, ...]) -> list[Any]:
     """Return SageMaker's ManifestFile for the drop's files: a prefix, then names."""
     return [{"prefix": f"s3://{drop.bucket}/{drop.folder}"}, *files]
+
+
+def _only_code(given: Fields) -> None:
+    for key in ("files", "overrides"):
+        if key in given:
+            given.fail(key, 'must be left out where release is "code": the model stays, and nothing is trained')
+
+
+def _files(given: Fields) -> tuple[str, ...]:
+    files = tuple(_file(given, entry) for entry in given.list("files", minimum=1, maximum=FILES_LIMIT))
+    twice = sorted({name for name in files if files.count(name) > 1})
+    if twice:
+        given.fail("files", f"names {shown(twice[0])} twice")
+    return files
+
+
+def _hyperparameters(given: Fields) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "overrides" in given:
+        section = given.object("overrides")
+        if "hyperparameters" in section:
+            chosen = section.object("hyperparameters")
+            found = {key: _scalar(chosen, key) for key in chosen}
+        section.end()
+    return found
+
+
+def _break_glass(given: Fields) -> str:
+    if "breakGlass" not in given:
+        return ""
+    glass = given.object("breakGlass")
+    reason = glass.text("reason", maximum=1000)
+    glass.end()
+    if "requestedBy" not in given:
+        given.fail("breakGlass", "needs requestedBy: somebody has to answer for it")
+    return reason
 
 
 def _file(given: Fields, entry: Any) -> str:

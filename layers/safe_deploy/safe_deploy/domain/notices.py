@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.drift import Findings
+from safe_deploy.domain.evidence import comparison_words, inference_words
+from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.release import Release, State
 
 SUBJECT_LIMIT = 100
@@ -36,12 +38,18 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
     """Ask for a decision: verdict, three numbers, until when, where."""
     release_id = evidence["candidate"]["releaseId"]
     champion, data, dev_test = evidence["champion"], evidence["data"], evidence["devTest"]
+    kind = "Code release" if evidence["kind"] == CODE else "Release"
     against = (
         f"and was compared with the champion {champion['releaseId']}" if champion else "and has no champion to beat"
     )
     if evidence["championObstacle"]:
         against += f"; the two can't be compared: {evidence['championObstacle']}"
+    if evidence["kind"] == CODE:
+        against = f"and runs beside release {champion['releaseId']}, whose model it keeps"
+    inference = evidence["inference"]
     numbers = [
+        *([inference_words(evidence)] if inference["differences"] else []),
+        *([comparison_words(inference["comparison"])] if inference["comparison"] else []),
         _headline(evidence),
         f"Data: {data['rowsAccepted']:,} of {data['rowsRead']:,} rows used, {data['rowsRefused']:,} refused",
         f"Dev endpoint: {dev_test['latencyMilliseconds']['p99']:g} ms for one row (99th percentile), "
@@ -49,7 +57,7 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
     ]
     return Notice.of(
         f"{model_name}: release {release_id} asks for your decision",
-        f"Release {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
+        f"{kind} {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
         "\n".join(numbers),
         _break_glass_words(data["manifest"]),
         f"Look at the evidence and decide, until {deadline}:\n{link}",

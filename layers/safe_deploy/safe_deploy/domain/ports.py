@@ -172,10 +172,13 @@ class Functions(Protocol):
         """Return what the alias points to."""
 
     def version(self, version: str) -> LiveVersion:
-        """Return a version's release and endpoint. Raises NotFoundError."""
+        """Return a version's code, release and endpoint; also of `$LATEST`. Raises NotFoundError."""
 
-    def invoke(self, version: str, event: Mapping[str, Any]) -> Invocation:
-        """Invoke a version with an event and wait for its answer."""
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
+        """Invoke a version with an event and wait for its answer.
+
+        `trial` names another endpoint and release; only `$LATEST` heeds it.
+        """
 
 
 class Predictions(Protocol):

@@ -120,6 +120,8 @@ def obstacle(other: Release, alias: Alias, executions: Executions) -> str | None
     if other.state is State.LIVE and alias.main.release_id == other.release_id:
         return f"release {other.release_id} has the same data and code, and is live"
     if not is_final(other.state) and executions.status(other.execution_arn) == "RUNNING":
+        if other.is_code_only:
+            return f"release {other.release_id} releases the same inference code, and is in progress ({other.state})"
         return f"release {other.release_id} has the same data and code, and is in progress ({other.state})"
     return None
 
@@ -146,6 +148,8 @@ class Registration:
         """Return the record's attributes."""
         policy = self.folder.policy
         return {
+            "kind": self.content.manifest.kind,
+            "trainedBy": self.places.release_id,
             "names": self.names.to_output(),
             "uris": self.places.to_output(),
             "modelDataUrl": self.places.model_data_url(self.names.training_job),
@@ -171,7 +175,10 @@ def to_output(release: Release, region: str) -> dict[str, Any]:
     return {
         "status": "registered",
         "reason": None,
+        "kind": release.kind,
         "releaseId": release.release_id,
+        "modelDataUrl": release.section("modelDataUrl"),
+        "modelPackageArn": release.item.get("modelPackageArn"),
         "names": dict(release.section("names")),
         "uris": dict(uris),
         "hyperparameters": encode_hyperparameters(release.section("hyperparameters"), uris["sourceArchive"], region),

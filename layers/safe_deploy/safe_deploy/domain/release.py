@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from safe_deploy.domain.alarms import BreakGlass
-from safe_deploy.domain.manifest import Drop
+from safe_deploy.domain.inference import Inference
+from safe_deploy.domain.manifest import CODE, DATA, Drop
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.policy import Policy
 from safe_deploy.errors import InvalidRequestError
@@ -116,6 +117,27 @@ class Release:
     def drop(self) -> Drop | None:
         """Return what started the release."""
         return Drop.from_item(self.item["drop"]) if self.item.get("drop") else None
+
+    @property
+    def kind(self) -> str:
+        """Return what the release changes: `data` or `code`."""
+        return str(self.item.get("kind", DATA))
+
+    @property
+    def is_code_only(self) -> bool:
+        """Return whether the release keeps the champion's model and changes the inference code alone."""
+        return self.kind == CODE
+
+    @property
+    def tested_inference(self) -> Inference | None:
+        """Return the inference code that test_endpoint tested, once it has."""
+        tested = (self.item.get("devTest") or {}).get("inference")
+        return Inference.from_item(tested["new"]) if tested else None
+
+    @property
+    def trained_by(self) -> str:
+        """Return the release that trained the model: itself, unless this one changes code alone."""
+        return str(self.item.get("trainedBy", self.release_id))
 
     @property
     def execution_arn(self) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from safe_deploy.domain.canonical import digest
+from safe_deploy.domain.inference import Inference
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import Invocation
 from safe_deploy.gateways.clients import client, translating
+
+OF_A_RELEASE = ("ENDPOINT_NAME", "RELEASE_ID")
+"""Variables that a release sets; the others are the function's own."""
 
 
 class LambdaFunctions:
@@ -28,16 +34,39 @@ class LambdaFunctions:
         )
 
     def version(self, version: str) -> LiveVersion:
-        """Return a version's release and endpoint, from its environment. Raises NotFoundError."""
+        """Return a version's code, and its release and endpoint, from its environment. Raises NotFoundError."""
         with translating(f"read version {version} of {self.name}"):
             found = client("lambda").get_function_configuration(FunctionName=self.name, Qualifier=version)
         variables = (found.get("Environment") or {}).get("Variables") or {}
-        return LiveVersion(version, variables.get("RELEASE_ID", ""), variables.get("ENDPOINT_NAME", ""))
+        return LiveVersion(
+            version,
+            variables.get("RELEASE_ID", ""),
+            variables.get("ENDPOINT_NAME", ""),
+            Inference(str(found.get("CodeSha256", "")), _settings(found, variables)),
+        )
 
-    def invoke(self, version: str, event: Mapping[str, Any]) -> Invocation:
-        """Invoke a version with an event and wait for its answer."""
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
+        """Invoke a version with an event and wait for its answer.
+
+        `trial` goes into the client context, where `$LATEST` looks for another endpoint and release.
+        """
+        given = {"FunctionName": self.name, "Qualifier": version, "Payload": json.dumps(event).encode()}
+        if trial is not None:
+            given["ClientContext"] = base64.b64encode(json.dumps({"custom": dict(trial)}).encode()).decode()
         with translating(f"invoke version {version} of {self.name}"):
-            found = client("lambda").invoke(
-                FunctionName=self.name, Qualifier=version, Payload=json.dumps(event).encode()
-            )
+            found = client("lambda").invoke(**given)
             return Invocation(found["Payload"].read(), str(found.get("FunctionError", "")))
+
+
+def _settings(found: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    others = {name: value for name, value in variables.items() if name not in OF_A_RELEASE}
+    return {
+        "runtime": str(found.get("Runtime", "")),
+        "handler": str(found.get("Handler", "")),
+        "architecture": ", ".join(found.get("Architectures") or ()),
+        "memoryMegabytes": int(found.get("MemorySize", 0)),
+        "timeoutSeconds": int(found.get("Timeout", 0)),
+        "role": str(found.get("Role", "")),
+        "layers": [layer["Arn"] for layer in found.get("Layers") or ()],
+        "environment": digest(others)[:16],  # values may be secret
+    }

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from safe_deploy.domain.manifest import CODE
+from safe_deploy.pages.inference import inference_section
 from safe_deploy.pages.layout import escape, table
 
 
 def evidence_sections(evidence: Mapping[str, Any], digest: str) -> str:
-    """Return the sections about metrics, data, dev test and origin."""
-    return "\n".join(
-        (_break_glass(evidence), _metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest))
-    )
+    """Return the sections about code, metrics, data, dev test and origin; code first where it alone changes."""
+    parts = [_metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest)]
+    parts.insert(0 if evidence["kind"] == CODE else 1, inference_section(evidence))
+    return "\n".join((_break_glass(evidence), *parts))
 
 
 def _break_glass(evidence: Mapping[str, Any]) -> str:
@@ -39,6 +41,12 @@ def _metrics(evidence: Mapping[str, Any]) -> str:
         change = "–" if not old else f"{(candidate[name] - old) / abs(old):+.1%}"
         rows.append([name, _figure(candidate[name]), "–" if old is None else _figure(old), change])
     words = f"Measured on the same {evidence['testRows']:,} test rows. Every gate of the policy was kept."
+    if evidence["kind"] == CODE:
+        words = (
+            f"The model stays: release {evidence['candidate']['trainedBy']} trained it, and it was measured on "
+            f"{evidence['testRows']:,} test rows then. Today's limits were applied to those figures; comparing the "
+            "model with itself would prove nothing."
+        )
     if champion is None:
         words += " Nothing is live yet: there is no champion to compare with."
     if evidence["championObstacle"]:
@@ -68,6 +76,8 @@ def _data(evidence: Mapping[str, Any]) -> str:
         reasons = sorted(data["refusedByReason"].items(), key=lambda entry: -entry[1])
         rows = [[reason, f"{count:,}"] for reason, count in reasons]
         parts += ["<h3>Why rows were refused</h3>", table(["Reason", "Rows"], rows)]
+    if evidence["kind"] == CODE:
+        parts.insert(1, "<p>No new data: this is what the model was trained on.</p>")
     rows = [[file["name"], f"{file['rows']:,}"] for file in data["files"]]
     parts += ["<h3>Files</h3>", table(["File", "Rows"], rows)]
     return "\n".join(parts)
@@ -93,7 +103,8 @@ def _origin(evidence: Mapping[str, Any], digest: str) -> str:
     entries = [
         ("Release", evidence["candidate"]["releaseId"]),
         ("Model", evidence["candidate"]["model"]["url"]),
-        ("Code", evidence["code"]["digest"]),
+        ("Code of model and jobs", evidence["code"]["digest"]),
+        ("Inference code", evidence["inference"]["new"]["code"]),
         ("Data", evidence["data"]["digest"]),
         ("Evidence", digest),
     ]
