@@ -17,7 +17,7 @@ from demo.traffic import Traffic, rows_of
 
 SAMPLES = ROOT / "model" / "samples"
 MODEL_NAME = "taxi-fare"
-QUIET = ("Is ", "Are ", "Read ", "Wait ", "Which ")
+QUIET = ("Is ", "Are ", "Has ", "Read ", "Wait ", "Watch ", "Which ")
 """States that only look or wait; the account leaves them out."""
 
 

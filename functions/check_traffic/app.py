@@ -15,6 +15,7 @@ from safe_deploy.domain.deployment import alias_failure, endpoint_failure
 from safe_deploy.domain.names import split_uri
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release
+from safe_deploy.domain.shift.record import unproven
 from safe_deploy.hook import Finding, run_hook
 from safe_deploy.wiring import aws
 
@@ -37,6 +38,7 @@ def check(finding: Finding, outside: Outside) -> None:
     finding.release_id = version.release_id
     finding.facts = {"version": version.version, "endpointName": version.endpoint_name}
     release = outside.releases.get(version.release_id)
+    finding.expect(unproven(release))
     finding.expect(alias_failure(outside.functions.live(), version.version))
     name = version.endpoint_name
     finding.expect(endpoint_failure(outside.endpoints.describe(name), name))

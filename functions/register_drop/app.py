@@ -84,7 +84,7 @@ def register(request: Request, outside: Outside) -> dict[str, Any]:
             logger.info("drop refused", extra={"release": request.release_id, "reason": reason})
             releases.audit(request.release_id, "Refused", "register_drop", {"reason": reason}, now)
             return refused(releases.update(request.release_id, {"reason": reason}, now, state=State.REFUSED))
-    return to_output(release, config.region())
+    return to_output(release, config.region(), config.model_name())
 
 
 def refused(release: Release) -> dict[str, Any]:
@@ -98,6 +98,7 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
     content = DropContent.read(request.drop, outside.objects)
     with refusing():
         hyperparameters = folder.policy.with_overrides(content.manifest.hyperparameters)
+        strategy = folder.policy.strategy_with(content.manifest.strategy)
     alias = outside.functions.live()
     registration = Registration(
         Names.of(config.model_name(), request.release_id),
@@ -106,6 +107,7 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
         content,
         folder,
         hyperparameters,
+        strategy,
         champion_of(alias, outside.releases),
         alias.main.version,
     )

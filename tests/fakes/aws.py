@@ -13,7 +13,15 @@ from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.inference import LATEST, Inference
 from safe_deploy.domain.live import Alias, LiveVersion
-from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, StoredObject
+from safe_deploy.domain.ports import (
+    Deployment,
+    DeploymentProgress,
+    Endpoint,
+    Execution,
+    Invocation,
+    LogEvent,
+    StoredObject,
+)
 from safe_deploy.domain.source import Source
 from safe_deploy.errors import (
     AccessDeniedError,
@@ -117,10 +125,13 @@ class FakeFunctions:
             raise NotFoundError(f"there is no version {version}")
         return self.versions[version]
 
-    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
+    def invoke(
+        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
+    ) -> Invocation:
         self.events.append(event)
         self.trial = trial if version == LATEST else None
-        return self.answer(version, event)
+        answer = self.answer(version, event)
+        return answer if tail else replace(answer, log="")
 
     def deploy(self, code: str, **settings: Any) -> None:
         """Deploy the function's code, as `sam deploy` does: only $LATEST changes."""
@@ -133,6 +144,21 @@ class FakeFunctions:
         inference = self.versions[LATEST].inference
         for name in (LATEST, version):
             self.versions[name] = LiveVersion(name, release_id, endpoint_name, inference)
+
+
+class FakeRequestLogs:
+    """The inference function's log: lines in the order in which they arrived."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+        self.page = 10_000
+        self.reads: list[tuple[int, int]] = []
+
+    def read(self, start: int, end: int, pages: int) -> tuple[list[LogEvent], bool]:
+        self.reads.append((start, end))
+        found = sorted((e for e in self.events if start <= e.timestamp <= end), key=lambda e: e.timestamp)
+        most = pages * self.page
+        return found[:most], len(found) <= most
 
 
 class FakePredictions:
@@ -247,6 +273,11 @@ class FakeDeployments:
         self.reports: list[tuple[str, str, bool]] = []
         self.running: list[str] = []
         self.stopped: list[str] = []
+        self.stages: dict[str, DeploymentProgress] = {}
+
+    def progress(self, deployment_id: str) -> DeploymentProgress:
+        self.get(deployment_id)
+        return self.stages.get(deployment_id, DeploymentProgress("Created", "no reason given"))
 
     def get(self, deployment_id: str) -> Deployment:
         if deployment_id not in self.deployments:
@@ -388,6 +419,7 @@ class FakeOutside:
         self.locks = FakeLocks(self.memory)
         self.objects = FakeObjects()
         self.functions = FakeFunctions()
+        self.request_logs = FakeRequestLogs()
         self.predictions = FakePredictions(self.clock)
         self.endpoints = FakeEndpoints()
         self.executions = FakeExecutions()

@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "ARTIFACT_BUCKET": ARTIFACTS,
     "DROP_BUCKET": DROPS,
     "PREDICT_FUNCTION_NAME": "predict",
+    "PREDICT_LOG_GROUP": "/safe-deploy/stack/predict",
+    "CHECK_VERSION_SECONDS": "120",
+    "CHECK_TRAFFIC_SECONDS": "300",
     "LIVE_ALIAS": "live",
     "ERROR_ALARM": "live-errors",
     "LATENCY_ALARM": "live-latency",
@@ -60,7 +63,17 @@ POLICY: dict[str, Any] = {
     "devTest": {"maximumLatencyMilliseconds": 100, "replayRows": 5},
     "monitoring": {"driftThreshold": 0.1, "method": "Robust"},
     "production": {"graceMinutes": 60},
-    "overridable": ["hyperparameters.num_round"],
+    "canary": {
+        "strategy": {"type": "canary", "percent": 10, "minutes": 10},
+        "errorMargin": 0.02,
+        "latencyTolerance": 0.25,
+        "predictionTolerance": 0.25,
+        "minimumRequests": 100,
+        "replayRequests": 1000,
+        "onInsufficientEvidence": "rollBack",
+        "windows": 1,
+    },
+    "overridable": ["hyperparameters.num_round", "canary.strategy"],
 }
 CONTRACT: dict[str, Any] = {
     "version": 1,
@@ -259,6 +272,12 @@ class Story:
         event = {"DeploymentId": f"d-{version}", "LifecycleEventHookExecutionId": "hook-1"}
         return self.call(function, event, context)
 
+    def prove(self, release_id: str = FIRST) -> None:
+        """Record what watch_shift records when the analysis passes."""
+        passed = {"at": "2026-01-31T12:00:00Z", "look": 3, "reason": "Every metric is proven within its margin."}
+        section = {"status": "pass", "reason": passed["reason"], "passed": passed, "deployments": ["d-2"]}
+        self.outside.releases.update(release_id, {"shift": section}, self.outside.clock.now())
+
     def close(self, outcome: str, release_id: str = FIRST, **rest: Any) -> Any:
         """Let the state machine close a release."""
         return self.call("close_release", {"releaseId": release_id, "outcome": outcome, **rest})
@@ -294,6 +313,7 @@ class Story:
         self.publish(release_id, version)
         assert self.hook("check_version", version)["status"] == "Succeeded"
         self.outside.functions.alias = version
+        self.prove(release_id)
         assert self.hook("check_traffic", version)["status"] == "Succeeded"
         self.close("live", release_id, version=version)
 

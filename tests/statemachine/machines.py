@@ -27,7 +27,6 @@ VALUES = {
     "PredictFunction": "stack-PredictFunction-ABC",
     "CodeDeployApplication": "stack-App-ABC",
     "DeploymentGroup": "stack-Group-ABC",
-    "DeploymentConfig": "CodeDeployDefault.LambdaCanary10Percent5Minutes",
     "ScheduleGroup": "stack-monitor",
     "ModelName": "taxi-fare",
     "ModelPackageGroup": "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/taxi-fare",
@@ -118,12 +117,24 @@ def registered(champion: bool = True, kind: str = "data") -> dict[str, Any]:
         "limits": {"trainingSeconds": 3600},
         "monitoring": {"comparisonThreshold": "0.1", "comparisonMethod": "Robust"},
         "graceSeconds": 3600,
+        "shift": {
+            "deploymentConfig": "CodeDeployDefault.LambdaCanary10Percent10Minutes"
+            if champion
+            else "CodeDeployDefault.LambdaAllAtOnce",
+            "routing": None,
+            "decideSeconds": 540 if champion else 0,
+        },
     }
 
 
 def payload(answer: dict[str, Any]) -> dict[str, Any]:
     """What `lambda:invoke` gives for a function's answer."""
     return {"ExecutedVersion": "$LATEST", "StatusCode": 200, "Payload": answer}
+
+
+def looked(status: str, reason: str = "") -> dict[str, Any]:
+    """What `watch_shift` answers for a look."""
+    return payload({"status": status, "reason": reason, "verdict": "insufficient evidence", "seconds": 10})
 
 
 def all_well(champion: bool = True) -> dict[str, Any]:
@@ -179,10 +190,11 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         ),
         "Read Live Alias": {"FunctionVersion": "2"},
         "Shift Traffic": {"DeploymentId": "d-ABC"},
-        "Read Deployment": [
-            {"DeploymentInfo": {"Status": "InProgress"}},
-            {"DeploymentInfo": {"Status": "Succeeded"}},
-        ],
+        "Make Deployment Config": {"DeploymentConfigId": "c"},
+        "Watch Shift": [looked("wait"), looked("shifted")],
+        "Decide Shift": payload({"status": "proven", "reason": "Every metric is proven."}),
+        "Stop Deployment": {"Status": "Pending"},
+        "Read Ended Deployment": {"DeploymentInfo": {"Status": "Failed"}},
         "Start Monitoring": {"ScheduleArn": "arn"},
         "Announce Release": payload({}),
         "Retire Predecessor": [payload({"done": False, "keptBy": ""}), payload({"done": True, "keptBy": ""})],

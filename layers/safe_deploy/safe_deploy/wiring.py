@@ -22,6 +22,7 @@ from safe_deploy.gateways.model_source import read_source
 from safe_deploy.gateways.objects import S3Objects
 from safe_deploy.gateways.predictions import SageMakerPredictions
 from safe_deploy.gateways.releases import TableReleases
+from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.table import Table
 from safe_deploy.gateways.topics import SnsTopic
 
@@ -73,6 +74,11 @@ class Aws:
     def functions(self) -> LambdaFunctions:
         """Return the inference function."""
         return LambdaFunctions(setting("PREDICT_FUNCTION_NAME"), setting("LIVE_ALIAS"))
+
+    @cached_property
+    def request_logs(self) -> CloudWatchRequestLogs:
+        """Return the inference function's log."""
+        return CloudWatchRequestLogs(setting("PREDICT_LOG_GROUP"))
 
     @cached_property
     def predictions(self) -> SageMakerPredictions:

@@ -48,7 +48,10 @@ def prepare(story: Story, event: Path) -> None:
             story.test_endpoint()
         return
     story.decide(story.until_asked())
-    if function in ("check_version", "check_traffic", "plan_monitoring", "report_drift") or name == "live":
+    if (
+        function in ("check_version", "watch_shift", "check_traffic", "plan_monitoring", "report_drift")
+        or name == "live"
+    ):
         story.take_lock()
         story.publish()
         story.outside.deployments.deployments[DEPLOYMENT] = Deployment(DEPLOYMENT, "2")

@@ -14,7 +14,16 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from safe_deploy.domain.inference import Inference
-from safe_deploy.domain.ports import Deployment, Endpoint, Execution, Invocation, Objects
+from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.ports import (
+    Deployment,
+    DeploymentProgress,
+    Endpoint,
+    Execution,
+    Invocation,
+    LifecycleEvent,
+    Objects,
+)
 from safe_deploy.errors import (
     AccessDeniedError,
     ConditionFailedError,
@@ -36,6 +45,7 @@ from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.objects import S3Objects
 from safe_deploy.gateways.predictions import SageMakerPredictions
+from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.topics import SnsTopic
 
 from tests.fakes.aws import FakeObjects
@@ -297,10 +307,83 @@ def test_the_static_first_version_serves_nothing(stub: Stub) -> None:
 def test_a_version_is_invoked_and_its_error_kept(stub: Stub) -> None:
     stub("lambda").add_response(
         "invoke",
-        {"Payload": body(b"{}"), "FunctionError": "Unhandled", "StatusCode": 200},
-        {"FunctionName": "predict", "Qualifier": "4", "Payload": b'{"a": 1}'},
+        {"Payload": body(b"{}"), "FunctionError": "Unhandled", "StatusCode": 200, "ResponseMetadata": {}},
+        {"FunctionName": "predict", "Qualifier": "4", "Payload": b'{"a": 1}', "LogType": "None"},
     )
     assert LambdaFunctions("predict", "live").invoke("4", {"a": 1}) == Invocation(b"{}", "Unhandled")
+
+
+def test_a_version_is_invoked_and_the_end_of_its_log_comes_with_the_answer(stub: Stub) -> None:
+    stub("lambda").add_response(
+        "invoke",
+        {
+            "Payload": body(b"{}"),
+            "StatusCode": 200,
+            "LogResult": "U1RBUlQgUmVxdWVzdElkOiAxCg==",
+            "ResponseMetadata": {"RequestId": "1"},
+        },
+        {"FunctionName": "predict", "Qualifier": "4", "Payload": b"{}", "LogType": "Tail"},
+    )
+    found = LambdaFunctions("predict", "live").invoke("4", {}, tail=True)
+    assert (found.request_id, found.log) == ("1", "START RequestId: 1\n")
+
+
+# ---- CloudWatch Logs ----
+
+
+def page(*moments: int, token: str | None = None) -> dict[str, Any]:
+    events = [
+        {"timestamp": at, "ingestionTime": at + 3, "logStreamName": "[2]a", "message": f"m{at}", "eventId": str(at)}
+        for at in moments
+    ]
+    return {"events": events, **({"nextToken": token} if token else {})}
+
+
+def test_a_log_is_read_page_by_page_past_empty_ones_in_the_order_of_time(stub: Stub) -> None:
+    logs = stub("logs")
+    asked = {"logGroupName": "/g", "startTime": 1, "endTime": 9}
+    logs.add_response("filter_log_events", page(5, 6, token="a"), asked)
+    logs.add_response("filter_log_events", page(token="b"), {**asked, "nextToken": "a"})
+    logs.add_response("filter_log_events", page(2), {**asked, "nextToken": "b"})
+    found, whole = CloudWatchRequestLogs("/g").read(1, 9, pages=5)
+    assert whole
+    assert [(event.timestamp, event.stream, event.message) for event in found] == [
+        (2, "[2]a", "m2"),
+        (5, "[2]a", "m5"),
+        (6, "[2]a", "m6"),
+    ]
+    assert found[0].lag == 3
+
+
+def test_no_more_pages_are_read_than_allowed_and_it_is_told(stub: Stub) -> None:
+    stub("logs").add_response("filter_log_events", page(5, token="a"))
+    found, whole = CloudWatchRequestLogs("/g").read(1, 9, pages=1)
+    assert ([event.timestamp for event in found], whole) == ([5], False)
+
+
+# ---- CodeDeploy ----
+
+
+def test_a_deployments_progress_is_its_targets_lifecycle(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    info = {"status": "Stopped", "errorInformation": {"code": "ALARM_ACTIVE", "message": "an alarm fired"}}
+    codedeploy.add_response("get_deployment", {"deploymentInfo": info}, {"deploymentId": "d-ABCDEF123"})
+    codedeploy.add_response("list_deployment_targets", {"targetIds": ["t"]}, {"deploymentId": "d-ABCDEF123"})
+    events = [
+        {"lifecycleEventName": "BeforeAllowTraffic", "status": "Succeeded", "startTime": AT, "endTime": AT},
+        {"lifecycleEventName": "AllowTraffic", "status": "Pending"},
+    ]
+    target = {"deploymentTargetType": "LambdaTarget", "lambdaTarget": {"lifecycleEvents": events}}
+    asked = {"deploymentId": "d-ABCDEF123", "targetId": "t"}
+    codedeploy.add_response("get_deployment_target", {"deploymentTarget": target}, asked)
+    assert CodeDeployDeployments().progress("d-ABCDEF123") == DeploymentProgress(
+        "Stopped",
+        "an alarm fired",
+        (
+            LifecycleEvent("BeforeAllowTraffic", "Succeeded", AT),
+            LifecycleEvent("AllowTraffic", "Pending", None),
+        ),
+    )
 
 
 # ---- SageMaker ----

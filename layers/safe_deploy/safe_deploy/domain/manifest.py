@@ -71,6 +71,8 @@ class Manifest:
     requested_by: str = ""
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     """Overrides of the policy's hyperparameters, not yet checked against it."""
+    strategy: dict[str, Any] | None = None
+    """Override of the policy's way to shift traffic, not yet checked against it."""
     break_glass: str = ""
     """Why the release may shift although alarms fire; empty when it may not."""
     kind: str = DATA
@@ -88,7 +90,7 @@ class Manifest:
             _files(given) if kind == DATA else (),
             given.text("description", maximum=1000) if "description" in given else "",
             given.text("requestedBy", maximum=200) if "requestedBy" in given else "",
-            _hyperparameters(given),
+            *_overrides(given),
             _break_glass(given),
             kind,
         )
@@ -102,7 +104,10 @@ class Manifest:
             "files": list(self.files),
             "description": self.description,
             "requestedBy": self.requested_by,
-            "overrides": {"hyperparameters": self.hyperparameters},
+            "overrides": {
+                "hyperparameters": self.hyperparameters,
+                **({"canary": {"strategy": self.strategy}} if self.strategy is not None else {}),
+            },
             "breakGlass": {"reason": self.break_glass} if self.break_glass else None,
         }
 
@@ -146,15 +151,22 @@ def _files(given: Fields) -> tuple[str, ...]:
     return files
 
 
-def _hyperparameters(given: Fields) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _overrides(given: Fields) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return hyperparameters and strategy, as far as they are given."""
+    hyperparameters: dict[str, Any] = {}
+    strategy: dict[str, Any] | None = None
     if "overrides" in given:
         section = given.object("overrides")
         if "hyperparameters" in section:
             chosen = section.object("hyperparameters")
-            found = {key: _scalar(chosen, key) for key in chosen}
+            hyperparameters = {key: _scalar(chosen, key) for key in chosen}
+        if "canary" in section:
+            canary = section.object("canary")
+            steps = canary.object("strategy")
+            strategy = {key: _scalar(steps, key) for key in steps}
+            canary.end()
         section.end()
-    return found
+    return hyperparameters, strategy
 
 
 def _break_glass(given: Fields) -> str:

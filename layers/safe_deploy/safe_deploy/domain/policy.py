@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.fields import Fields, shown
+from safe_deploy.domain.shift.policy import CanaryPolicy
+from safe_deploy.domain.shift.strategy import Strategy
 from safe_deploy.domain.source import TRAINING_PROGRAM
 from safe_deploy.errors import InvalidRequestError
 
@@ -15,6 +17,8 @@ BETTER = ("lower", "higher")
 METHODS = ("Robust", "Simple")
 PLACE = "policy.json"
 RESERVED = "sagemaker_"
+STRATEGY = "canary.strategy"
+"""The one thing beside hyperparameters that a manifest may override."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Policy:
     drift_threshold: float
     drift_method: str
     grace_minutes: int
+    canary: CanaryPolicy
     overridable: tuple[str, ...]
 
     @classmethod
@@ -69,21 +74,32 @@ class Policy:
             monitoring.number("driftThreshold", above=0, maximum=1),
             monitoring.choice("method", METHODS),
             production.integer("graceMinutes", minimum=0, maximum=14 * 24 * 60),
+            CanaryPolicy.parse(given.object("canary")),
             tuple(_overridable(given, hyperparameters)),
         )
         for section in (training, dev_test, monitoring, production, given):
             section.end()
         return policy
 
+    def strategy_with(self, override: dict[str, Any] | None) -> Strategy:
+        """Return how traffic shifts, with a manifest's override; InvalidRequestError names a bad one."""
+        if override is None:
+            return self.canary.strategy
+        self._check_overridable(STRATEGY)
+        return Strategy.parse(Fields(override, "manifest.json", f"overrides.{STRATEGY}"))
+
+    def _check_overridable(self, name: str) -> None:
+        if name not in self.overridable:
+            allowed = ", ".join(self.overridable) or "nothing"
+            raise InvalidRequestError(
+                f"manifest.json: overrides.{name} may not be overridden; policy.json allows {allowed}"
+            )
+
     def with_overrides(self, overrides: dict[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters with a manifest's overrides; InvalidRequestError names a bad one."""
         for key, value in overrides.items():
             name = f"hyperparameters.{key}"
-            if name not in self.overridable:
-                allowed = ", ".join(self.overridable) or "nothing"
-                raise InvalidRequestError(
-                    f"manifest.json: overrides.{name} may not be overridden; policy.json allows {allowed}"
-                )
+            self._check_overridable(name)
             usual = self.hyperparameters[key]
             if _kind(value) != _kind(usual):
                 raise InvalidRequestError(
@@ -148,6 +164,9 @@ def _overridable(given: Fields, hyperparameters: dict[str, Any]) -> list[str]:
     found = []
     for name in given.list("overridable"):
         section, _, key = name.partition(".") if isinstance(name, str) else ("", "", "")
+        if name == STRATEGY:
+            found.append(name)
+            continue
         if section != "hyperparameters" or key not in hyperparameters:
             given.fail("overridable", f"names {shown(name)}, which training.hyperparameters doesn't hold")
         found.append(name)

@@ -43,6 +43,9 @@ class Invocation:
     payload: bytes
     error: str = ""
     """Lambda's FunctionError, empty when the function returned."""
+    request_id: str = ""
+    log: str = ""
+    """The end of the invocation's log, if it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,59 @@ class Execution:
     started: datetime
     error: str = ""
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEvent:
+    """One of a deployment's three parts; the first and the last are hooks."""
+
+    name: str
+    status: str
+    started: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentProgress:
+    """How far a deployment of a Lambda function has come."""
+
+    status: str
+    message: str
+    """Why it ended, where it ended badly."""
+    events: tuple[LifecycleEvent, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether nothing will change any more."""
+        return self.status in ("Succeeded", "Failed", "Stopped")
+
+    @property
+    def is_shifting(self) -> bool:
+        """Return whether traffic is being shifted just now."""
+        return any(event.name == "AllowTraffic" and event.status == "InProgress" for event in self.events)
+
+    def hanging_hook(self, now: datetime, seconds: Mapping[str, int], slack: int) -> str | None:
+        """Return a sentence when a hook has been under way for longer than its function can live."""
+        for event in self.events:
+            if event.status == "InProgress" and event.started is not None and event.name in seconds:
+                age = (now - event.started).total_seconds()
+                if age > seconds[event.name] + slack:
+                    return f"the hook {event.name} has not answered in {age:.0f} s; its function is dead or hangs"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One line of a log. Times are milliseconds since the epoch."""
+
+    timestamp: int
+    ingested: int
+    stream: str
+    message: str
+
+    @property
+    def lag(self) -> int:
+        """Return how long the line took into the log."""
+        return max(0, self.ingested - self.timestamp)
 
 
 class Objects(Protocol):
@@ -174,10 +230,22 @@ class Functions(Protocol):
     def version(self, version: str) -> LiveVersion:
         """Return a version's code, release and endpoint; also of `$LATEST`. Raises NotFoundError."""
 
-    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
+    def invoke(
+        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
+    ) -> Invocation:
         """Invoke a version with an event and wait for its answer.
 
-        `trial` names another endpoint and release; only `$LATEST` heeds it.
+        `trial` names another endpoint and release; only `$LATEST` heeds it. `tail` asks for the end of the log, too.
+        """
+
+
+class RequestLogs(Protocol):
+    """The inference function's log."""
+
+    def read(self, start: int, end: int, pages: int) -> tuple[list[LogEvent], bool]:
+        """Return the lines from `start` to `end`, both included, in the order of their time, and whether all of them.
+
+        Lambda's own lines are among them. At most so many pages of the log are read.
         """
 
 
@@ -231,6 +299,9 @@ class Deployments(Protocol):
 
     def get(self, deployment_id: str) -> Deployment:
         """Return a deployment. Raises NotFoundError, InvalidRequestError."""
+
+    def progress(self, deployment_id: str) -> DeploymentProgress:
+        """Return how far a deployment has come. Raises NotFoundError."""
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""
@@ -312,6 +383,8 @@ class Outside(Protocol):
     def objects(self) -> Objects: ...
     @property
     def functions(self) -> Functions: ...
+    @property
+    def request_logs(self) -> RequestLogs: ...
     @property
     def predictions(self) -> Predictions: ...
     @property

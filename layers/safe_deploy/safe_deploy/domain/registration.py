@@ -24,6 +24,7 @@ from safe_deploy.domain.names import Names, Places
 from safe_deploy.domain.policy import Policy, encode_hyperparameters
 from safe_deploy.domain.ports import Executions, Objects, Releases
 from safe_deploy.domain.release import Champion, Release, State, is_final
+from safe_deploy.domain.shift.strategy import Strategy, shift_plan
 from safe_deploy.domain.source import Source, code_digest
 from safe_deploy.errors import InvalidRequestError, NotFoundError, RefusedError, TooLargeError
 
@@ -136,6 +137,7 @@ class Registration:
     content: DropContent
     folder: UserFolder
     hyperparameters: dict[str, Any]
+    strategy: Strategy
     champion: Champion | None
     live_version: str
 
@@ -161,6 +163,7 @@ class Registration:
             "policyDigest": digest(self.folder.policy_document),
             "policy": self.folder.policy_document,
             "hyperparameters": self.hyperparameters,
+            "strategy": self.strategy.to_item(),
             "champion": None if self.champion is None else self.champion.to_output(),
             "championReleaseId": None if self.champion is None else self.champion.release_id,
             "liveVersion": self.live_version,
@@ -168,7 +171,7 @@ class Registration:
         }
 
 
-def to_output(release: Release, region: str) -> dict[str, Any]:
+def to_output(release: Release, region: str, model_name: str) -> dict[str, Any]:
     """Return what the state machine is told about a registered release; all of it stands in the record."""
     policy = release.policy
     uris: Mapping[str, str] = release.section("uris")
@@ -190,4 +193,5 @@ def to_output(release: Release, region: str) -> dict[str, Any]:
             "comparisonMethod": policy.drift_method,
         },
         "graceSeconds": release.section("graceSeconds"),
+        "shift": shift_plan(release.strategy, model_name, has_champion=release.champion is not None),
     }

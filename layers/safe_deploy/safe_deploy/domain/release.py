@@ -13,10 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 from safe_deploy.domain.alarms import BreakGlass
+from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.inference import Inference
 from safe_deploy.domain.manifest import CODE, DATA, Drop
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.policy import Policy
+from safe_deploy.domain.shift.strategy import Strategy
 from safe_deploy.errors import InvalidRequestError
 
 
@@ -163,6 +165,11 @@ class Release:
     def policy(self) -> Policy:
         """Return the policy that the release was registered under."""
         return Policy.parse(self.section("policy"))
+
+    @property
+    def strategy(self) -> Strategy:
+        """Return how the release's traffic shifts: the policy's way, or the manifest's."""
+        return Strategy.parse(Fields(dict(self.section("strategy")), "the record", "strategy"))
 
     @property
     def champion(self) -> Champion | None:

@@ -1,4 +1,4 @@
-"""Compare a candidate with the champion on rows that the champion served. Used by test_endpoint."""
+"""Compare a candidate with the champion on rows that the champion served. Used by test_endpoint and watch_shift."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from safe_deploy.domain.analysis import largest_shift
 from safe_deploy.domain.capture import CapturedCall, hour_prefixes, parse_line
 from safe_deploy.domain.ports import Objects
 from safe_deploy.errors import InvalidRequestError
@@ -15,6 +16,8 @@ from safe_deploy.errors import InvalidRequestError
 LOOK_BACK = timedelta(hours=24)
 FILES_READ = 200
 FILE_LIMIT = 8 * 1024 * 1024
+ENOUGH_ROWS = 50
+"""For how far the predictions as a whole have shifted, in the champion's standard deviations."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Replay:
             found["candidateMean"] = _short(statistics.fmean(candidate))
             found["meanDistance"] = _short(statistics.fmean(distances))
             found["largestDistance"] = _short(max(distances))
+        if len(self.rows) >= ENOUGH_ROWS and min(self.scores) < max(self.scores):
+            found["largestShift"] = _short(largest_shift(self.scores, candidate))
         return found
 
 

@@ -1,4 +1,4 @@
-"""Ask a version of the inference Lambda as the HTTP API would. Used by check_version and test_endpoint."""
+"""Ask a version of the inference Lambda as the HTTP API would. Used by the hooks, test_endpoint and watch_shift."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ CALLS = 20
 """Single rows that are timed; the first, which may start a container, doesn't count."""
 
 
-def predict_event(rows: Sequence[Sequence[float]], request_id: str, epoch_milliseconds: int) -> dict[str, Any]:
+def predict_event(
+    rows: Sequence[Sequence[float]], request_id: str, epoch_milliseconds: int, agent: str = "check-version"
+) -> dict[str, Any]:
     """Return the event of a POST /predict with CSV rows and a JSON answer, in HTTP API's payload format 2.0."""
-    return csv_event(to_csv(rows), JSON, request_id, epoch_milliseconds)
+    return csv_event(to_csv(rows), JSON, request_id, epoch_milliseconds, agent)
 
 
-def csv_event(body: str, accept: str, request_id: str, epoch_milliseconds: int) -> dict[str, Any]:
+def csv_event(
+    body: str, accept: str, request_id: str, epoch_milliseconds: int, agent: str = "check-version"
+) -> dict[str, Any]:
     """Return the event of a POST /predict with CSV rows, which asks for an answer of a content type."""
     return {
         "version": "2.0",
         "routeKey": "POST /predict",
         "rawPath": "/predict",
         "rawQueryString": "",
-        "headers": {"content-type": "text/csv", "accept": accept, "user-agent": "check-version"},
+        "headers": {"content-type": "text/csv", "accept": accept, "user-agent": agent},
         "requestContext": {
             "accountId": "anonymous",
             "apiId": "check-version",
@@ -40,7 +44,7 @@ def csv_event(body: str, accept: str, request_id: str, epoch_milliseconds: int) 
                 "path": "/predict",
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
-                "userAgent": "check-version",
+                "userAgent": agent,
             },
             "requestId": request_id,
             "routeKey": "POST /predict",

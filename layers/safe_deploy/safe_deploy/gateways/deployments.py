@@ -1,6 +1,6 @@
-"""AWS CodeDeploy: what a deployment shifts traffic to, a hook's verdict, and stopping.
+"""AWS CodeDeploy: what a deployment shifts traffic to and how far it is, a hook's verdict, and stopping.
 
-Used by the two hooks, the lock, and when a release is abandoned.
+Used by the two hooks, watch_shift, the lock, and when a release is abandoned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from safe_deploy.config import setting
 from safe_deploy.domain.deployment import Target
-from safe_deploy.domain.ports import Deployment
+from safe_deploy.domain.ports import Deployment, DeploymentProgress, LifecycleEvent
 from safe_deploy.gateways.clients import client, error_code, translating
 
 MAY_MOVE_TRAFFIC = ["Created", "Queued", "InProgress", "Baking", "Ready"]
@@ -28,6 +28,26 @@ class CodeDeployDeployments:
             found = client("codedeploy").get_deployment(deploymentId=deployment_id)["deploymentInfo"]
         target = Target.parse(self._app_spec(found))
         return Deployment(deployment_id, target.version)
+
+    def progress(self, deployment_id: str) -> DeploymentProgress:
+        """Return how far a deployment has come. Raises NotFoundError."""
+        codedeploy = client("codedeploy")
+        with translating(f"read the deployment {deployment_id}"):
+            found = codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+            ids = codedeploy.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
+            targets = [
+                codedeploy.get_deployment_target(deploymentId=deployment_id, targetId=target)["deploymentTarget"]
+                for target in ids
+            ]
+        events = [event for target in targets for event in target["lambdaTarget"].get("lifecycleEvents", ())]
+        return DeploymentProgress(
+            str(found["status"]),
+            str(found.get("errorInformation", {}).get("message") or "no reason given"),
+            tuple(
+                LifecycleEvent(str(event["lifecycleEventName"]), str(event["status"]), event.get("startTime"))
+                for event in events
+            ),
+        )
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""

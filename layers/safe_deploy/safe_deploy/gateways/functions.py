@@ -45,17 +45,27 @@ class LambdaFunctions:
             Inference(str(found.get("CodeSha256", "")), _settings(found, variables)),
         )
 
-    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
+    def invoke(
+        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
+    ) -> Invocation:
         """Invoke a version with an event and wait for its answer.
 
-        `trial` goes into the client context, where `$LATEST` looks for another endpoint and release.
+        `trial` goes into the client context, where `$LATEST` looks for another endpoint and release. `tail` asks for
+        the end of the log, too.
         """
         given = {"FunctionName": self.name, "Qualifier": version, "Payload": json.dumps(event).encode()}
         if trial is not None:
             given["ClientContext"] = base64.b64encode(json.dumps({"custom": dict(trial)}).encode()).decode()
+        if tail:
+            given["LogType"] = "Tail"
         with translating(f"invoke version {version} of {self.name}"):
             found = client("lambda").invoke(**given)
-            return Invocation(found["Payload"].read(), str(found.get("FunctionError", "")))
+            return Invocation(
+                found["Payload"].read(),
+                str(found.get("FunctionError", "")),
+                str(found.get("ResponseMetadata", {}).get("RequestId", "")),
+                base64.b64decode(found.get("LogResult", "")).decode("utf-8", "replace"),
+            )
 
 
 def _settings(found: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""What the release's record says about its shift: section `shift`. Written by watch_shift, read by whoever decides.
+
+status, reason     the analysis's last word; `reason` is its sentence
+passed             when it said pass for the first time: only then may all traffic go to the candidate
+findings           per metric: requests, estimate with its interval, whether it is proven
+live, replayed     requests counted of champion and candidate; requests sent again
+deployments        one for each window; the last is the present one
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+
+from safe_deploy.domain.analysis import Status, Verdict
+from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.shift.state import ShiftState
+
+LARGEST = 1e30
+"""E-values grow without bound; the table's numbers don't."""
+NOT_YET = "no look at the shift has said anything yet"
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRecord:
+    """The section as one look leaves it."""
+
+    deployments: tuple[str, ...]
+    content: dict[str, Any]
+
+    @classmethod
+    def of(cls, release: Release, deployment_id: str) -> Self:
+        """Read the section, as a deployment of the release continues it."""
+        content = dict(release.item.get("shift") or {})
+        earlier = [entry for entry in content.get("deployments", ()) if entry != deployment_id]
+        return cls((*earlier, deployment_id), content)
+
+    @property
+    def previous_deployment(self) -> str | None:
+        """Return the deployment of the window before, if there was one."""
+        return self.deployments[-2] if len(self.deployments) > 1 else None
+
+    @property
+    def status(self) -> str:
+        """Return the analysis's last word."""
+        return str(self.content.get("status", Status.INSUFFICIENT))
+
+    @property
+    def reason(self) -> str:
+        """Return its sentence."""
+        return str(self.content.get("reason", NOT_YET))
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether all traffic may go to the candidate."""
+        return "passed" in self.content and self.status != Status.FAIL
+
+    def after(self, verdict: Verdict, state: ShiftState, look: int, now: datetime) -> Self:
+        """Return the section with another look's verdict."""
+        said = verdict.to_output()
+        content = {
+            **self.content,
+            **{key: said[key] for key in ("status", "reason", "metric", "candidateRequests", "championRequests")},
+            "findings": [_plain(finding) for finding in said["findings"]],
+            "live": {"champion": state.live[0], "candidate": state.live[1]},
+            "replayed": state.replayed,
+            "looks": look,
+        }
+        if verdict.status is Status.PASS and "passed" not in content:
+            content["passed"] = {"at": iso(now), "look": look, "reason": verdict.reason}
+        return replace(self, content=content)
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the section as it is recorded."""
+        return {**self.content, "deployments": list(self.deployments)}
+
+
+def decide(release: Release, deployment_id: str) -> dict[str, str]:
+    """Say at the deadline what becomes of a shift: `proven`, `hold` (another window) or `stop`, and why."""
+    record, policy = ShiftRecord.of(release, deployment_id), release.policy.canary
+    if record.is_proven:
+        return {"status": "proven", "reason": record.reason}
+    if record.status == Status.FAIL:
+        return {"status": "stop", "reason": record.reason}
+    windows = len(record.deployments)
+    reason = f"Not proven in time, in {windows} window{'s' if windows > 1 else ''}. {record.reason}"
+    return {"status": "hold" if windows <= policy.further_windows else "stop", "reason": reason}
+
+
+def unproven(release: Release) -> str | None:
+    """Return a sentence when a release that has a champion gets all traffic without proof. For check_traffic."""
+    if release.state is not State.PROMOTING or release.champion is None or not release.strategy.is_stepwise:
+        return None
+    record = ShiftRecord.of(release, "")
+    return None if record.is_proven else f"the analysis has not passed the candidate: {record.reason}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with numbers that a table can hold and a person can read."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, float):
+        if not math.isfinite(value) or abs(value) > LARGEST:
+            return math.copysign(LARGEST, value) if not math.isnan(value) else None
+        return float(f"{value:.6g}")
+    return value

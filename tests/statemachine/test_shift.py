@@ -1,0 +1,149 @@
+"""Every way through the shift: looked at, decided in time, stopped, held, ended by CodeDeploy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localaws.stepfunctions.testing import Outcome, TaskError
+from tests.statemachine.machines import looked, payload
+from tests.statemachine.test_release import DENIED, OWN_STEPS, WATCHING, closed_as, release
+
+WORSE = "The candidate is worse in errors: error rate 30% against the champion's 0.1%."
+UNPROVEN = payload({"status": "stop", "reason": "Not proven in time, in 1 window."})
+HELD = payload({"status": "hold", "reason": "Not proven in time, in 1 window."})
+COMPLETED = TaskError("CodeDeploy.DeploymentAlreadyCompletedException", "The deployment is already complete.")
+
+
+def rolled_back(outcome: Outcome, words: str) -> None:
+    """Check that the deployment was stopped, traffic was seen to be back, and a person hears why."""
+    assert (outcome.status, outcome.path[-1]) == ("FAILED", "Rolled Back")
+    assert outcome.requests["Stop Deployment"] == [{"DeploymentId": "d-ABC", "AutoRollbackEnabled": True}]
+    order = [outcome.path.index(state) for state in ("Stop Deployment", "Confirm Rollback", "Clean Up")]
+    assert order == sorted(order)
+    told = closed_as(outcome)
+    assert (told["outcome"], told["state"]) == ("rolledBack", "Follow Shift")
+    assert words in told["error"]["Cause"]
+    assert words in str(outcome.cause)
+
+
+def test_each_look_has_its_number_and_the_pause_that_the_last_one_asked_for() -> None:
+    slow = payload({"status": "wait", "reason": "", "verdict": "", "seconds": 33})
+    outcome = release(Watch_Shift=[looked("wait"), slow, looked("shifted")])
+    assert outcome.path[-1] == "Release Live"
+    asked = [request["Payload"] for request in outcome.requests["Watch Shift"]]
+    assert [request["look"] for request in asked] == [1, 2, 3]
+    assert asked[0]["deploymentId"] == "d-ABC"
+    assert (asked[0]["version"], asked[0]["previousVersion"]) == ("3", "2")
+    assert {10, 33, 540} <= set(outcome.waited)
+
+
+def test_a_proven_worse_candidate_is_stopped_with_the_analysis_words() -> None:
+    rolled_back(release(Watch_Shift=[looked("wait"), looked("stop", WORSE)]), WORSE)
+
+
+def test_a_deadline_without_proof_stops() -> None:
+    outcome = release(Watch_Shift=looked("wait"), Decide_Shift=UNPROVEN)
+    rolled_back(outcome, "Not proven in time")
+    assert outcome.requests["Decide Shift"][0]["Payload"]["look"] == 0
+
+
+def test_a_held_shift_is_tried_again_with_the_same_candidate() -> None:
+    outcome = release(
+        Watch_Shift=looking(2),
+        Decide_Shift=[HELD, payload({"status": "proven", "reason": "Every metric is proven."})],
+    )
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.path.count("Shift Traffic") == 2
+    assert len(outcome.requests["Stop Deployment"]) == 1
+    assert "Clean Up" not in outcome.path, "the candidate is kept"
+    again = outcome.path.index("Shift Traffic", outcome.path.index("Stop Deployment"))
+    assert outcome.path.index("Is Traffic Back?") < again
+
+
+def looking(windows: int) -> Any:
+    """Watch Shift's answers: wait until the last window, in which all traffic is shifted at once."""
+    begun = []
+
+    def answer(task: Any) -> Any:
+        if task.arguments["Payload"]["look"] == 1:
+            begun.append(1)
+        return looked("shifted" if len(begun) == windows else "wait")
+
+    return answer
+
+
+def test_a_hold_whose_rollback_is_never_seen_ends() -> None:
+    weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}}
+    outcome = release(Watch_Shift=looked("wait"), Decide_Shift=HELD, Confirm_Rollback=weighted)
+    assert outcome.path[-1] == "Rolled Back"
+    assert outcome.path.count("Shift Traffic") == 1
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_deployment_that_codedeploy_ended_is_seen_to_be_back_before_clean_up(status: str) -> None:
+    outcome = release(
+        Watch_Shift=looked("ended", "deployment d-ABC is Failed: alarm fired"),
+        Stop_Deployment=COMPLETED,
+        Read_Ended_Deployment={"DeploymentInfo": {"Status": status}},
+    )
+    rolled_back(outcome, "alarm fired")
+    assert outcome.path.count("Confirm Rollback") == 2, "weights were still there at the first look"
+
+
+def test_a_deployment_that_succeeded_before_it_could_be_stopped_is_live_and_a_person_hears_why() -> None:
+    outcome = release(
+        Watch_Shift=looked("stop", WORSE),
+        Stop_Deployment=COMPLETED,
+        Read_Ended_Deployment={"DeploymentInfo": {"Status": "Succeeded"}},
+    )
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"]["Cause"] == WORSE
+
+
+@pytest.mark.parametrize("answer", [{}, {"status": "passed"}, {"status": None}])
+def test_an_unknown_answer_fails_closed(answer: dict[str, Any]) -> None:
+    for state in ("Watch_Shift", "Decide_Shift"):
+        others = {"Watch_Shift": looked("wait")} | {state: payload(answer)}
+        rolled_back(release(**others), "no answer that is known")
+
+
+@pytest.mark.parametrize("state", sorted(WATCHING))
+def test_when_nobody_can_look_the_shift_is_stopped(state: str) -> None:
+    others = {"Watch_Shift": looked("wait")} | {state.replace(" ", "_"): DENIED}
+    rolled_back(release(**others), "not allowed")
+
+
+@pytest.mark.parametrize("state", sorted(WATCHING))
+def test_a_throttled_look_is_tried_again(state: str) -> None:
+    well = {"Watch Shift": [looked("wait"), looked("shifted")], "Decide Shift": [payload({"status": "proven"})]}[state]
+    outcome = release(**{state.replace(" ", "_"): [TaskError("TransientError", "slow down"), *well]})
+    assert outcome.path[-1] == "Release Live"
+
+
+def test_a_stop_that_fails_for_good_still_waits_for_the_hooks_to_bring_traffic_back() -> None:
+    outcome = release(Watch_Shift=looked("stop", WORSE), Stop_Deployment=DENIED)
+    assert outcome.path[-1] == "Rolled Back"
+    assert "Confirm Rollback" in outcome.path
+
+
+def test_an_end_that_can_not_be_read_is_taken_for_a_rollback() -> None:
+    outcome = release(Watch_Shift=looked("stop", WORSE), Stop_Deployment=COMPLETED, Read_Ended_Deployment=DENIED)
+    assert outcome.path[-1] == "Rolled Back"
+
+
+def test_a_rollback_that_can_not_be_confirmed_still_ends() -> None:
+    weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}}
+    outcome = release(Watch_Shift=looked("stop", WORSE), Confirm_Rollback=weighted)
+    assert outcome.path[-1] == "Rolled Back"
+
+
+def test_steps_that_codedeploy_has_not_are_made_once() -> None:
+    for answer in ({"DeploymentConfigId": "c"}, TaskError("CodeDeploy.DeploymentConfigAlreadyExistsException", "")):
+        outcome = release(shift=OWN_STEPS, Make_Deployment_Config=answer)
+        assert outcome.path[-1] == "Release Live"
+        (asked,) = outcome.requests["Make Deployment Config"]
+        assert asked["DeploymentConfigName"] == OWN_STEPS["deploymentConfig"]
+        assert asked["TrafficRoutingConfig"] == OWN_STEPS["routing"]
+        assert outcome.requests["Shift Traffic"][0]["DeploymentConfigName"] == OWN_STEPS["deploymentConfig"]

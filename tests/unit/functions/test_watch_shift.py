@@ -1,0 +1,512 @@
+"""watch_shift, look by look: what it counts, when it stops, when it replays, what it records."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from safe_deploy.domain.ports import DeploymentProgress, Invocation, LifecycleEvent, LogEvent
+from safe_deploy.errors import InvalidRequestError, TransientError
+
+from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, Story
+
+DEPLOYMENT = "d-3"
+CHAMPION_ENDPOINT = f"{MODEL}-{FIRST}-prod"
+CHANCE = random.Random
+
+
+class Shift:
+    """A release with a champion, whose traffic is being shifted."""
+
+    def __init__(self, story: Story, seed: int = 7) -> None:
+        self.story, self.outside = story, story.outside
+        self.chance = CHANCE(seed)
+        self.looks = itertools.count(1)
+        self.deployment = DEPLOYMENT
+        self.worse: dict[str, Any] = {}
+        """What the candidate does otherwise than the champion: errors (a share), latency, prediction."""
+        self.stage("BeforeAllowTraffic")
+
+    def stage(self, event: str, status: str = "InProgress", ago: float = 0.0) -> None:
+        """Bring the deployment to one of its lifecycle events."""
+        started: datetime = self.outside.clock.now() - timedelta(seconds=ago)
+        self.outside.deployments.stages[self.deployment] = DeploymentProgress(
+            "InProgress", "no reason given", (LifecycleEvent(event, status, started),)
+        )
+
+    def end(self, status: str, message: str = "no reason given") -> None:
+        """End the deployment."""
+        self.outside.deployments.stages[self.deployment] = DeploymentProgress(status, message)
+
+    def share(self, weight: float) -> None:
+        """Give the candidate a share of the traffic."""
+        self.outside.functions.weights = {"3": weight} if weight else {}
+        self.stage("AllowTraffic")
+
+    def live(self, requests: int, seconds: float = 10.0, lag: int = 200) -> None:
+        """Let people send requests, evenly over so many seconds, which pass."""
+        weight = self.outside.functions.weights.get("3", 0.0)
+        for _ in range(requests):
+            self.outside.clock.advance(seconds / requests)
+            version = "3" if self.chance.random() < weight else "2"
+            self.log(self.line(version), version, lag)
+
+    def line(self, version: str, **changes: Any) -> dict[str, Any]:
+        """What functions/predict writes for one request."""
+        worse = self.worse if version == "3" else {}
+        failed = self.chance.random() < worse.get("errors", 0.0)
+        return {
+            "requestId": str(uuid.UUID(int=self.chance.getrandbits(128), version=4)),
+            "version": version,
+            "status": 500 if failed else 200,
+            "coldStart": False,
+            "Latency": self.chance.lognormvariate(2, 0.2) * worse.get("latency", 1.0),
+            "prediction": None if failed else self.chance.gauss(10, 2) + worse.get("prediction", 0.0),
+            **changes,
+        }
+
+    def log(self, line: dict[str, Any] | str, version: str, lag: int = 200) -> None:
+        """Leave a line in the log."""
+        at = int(self.outside.clock.now().timestamp() * 1000)
+        text = line if isinstance(line, str) else json.dumps(line)
+        self.outside.request_logs.events.append(LogEvent(at, at + lag, f"2026/02/01/predict[{version}]ab", text))
+
+    def look(self, number: int | None = None) -> dict[str, Any]:
+        """Let the state machine look."""
+        answer: dict[str, Any] = self.story.call("watch_shift", self.event(number or next(self.looks)))
+        return answer
+
+    def decide(self) -> dict[str, Any]:
+        """Let the state machine ask for the decision."""
+        answer: dict[str, Any] = self.story.call("watch_shift", self.event(0))
+        return answer
+
+    def event(self, look: int) -> dict[str, Any]:
+        return {
+            "releaseId": SECOND,
+            "deploymentId": self.deployment,
+            "look": look,
+            "version": "3",
+            "previousVersion": "2",
+        }
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What stands in the release's record about its shift."""
+        found: dict[str, Any] = self.outside.releases.get(SECOND).item["shift"]
+        return found
+
+    def audited(self) -> list[str]:
+        """Return the events of the audit trail that are about the shift."""
+        audit = self.outside.releases.memory.audit
+        return [e["event"] for e in audit if e["release"] == SECOND and e["event"].startswith("Shift")]
+
+
+def prepared(story: Story, **canary: Any) -> Shift:
+    """A second release, as far as its deployment, with requests to the champion before it."""
+    story.policy["canary"] |= {"replayRequests": 0, **canary}
+    story.deploy_code()
+    story.until_live(FIRST, "monday", "2")
+    story.outside.clock.advance(24 * 3600)
+    story.decide(story.until_asked(SECOND, "tuesday", champion=4.1))
+    assert story.take_lock(SECOND)["status"] == "taken"
+    story.publish(SECOND, "3")
+    shift = Shift(story)
+    shift.live(600, seconds=120)
+    return shift
+
+
+@pytest.fixture
+def shift(story: Story) -> Shift:
+    """A shift that relies on live traffic."""
+    return prepared(story)
+
+
+def test_a_good_candidate_passes_on_live_traffic_and_is_watched_to_its_end(shift: Shift) -> None:
+    assert shift.look()["status"] == "wait", "the hook is at work"
+    shift.share(0.5)
+    verdicts = []
+    for _ in range(12):
+        verdicts.append(shift.look()["verdict"])
+        shift.live(300)
+    assert verdicts[0] == "insufficient evidence"
+    assert verdicts[-1] == "pass"
+    assert shift.record["passed"]["look"] == verdicts.index("pass") + 2
+    assert shift.decide()["status"] == "proven"
+    assert shift.audited() == ["Shift: insufficient evidence", "Shift: pass", "Shift decided: proven"]
+    shift.share(0)
+    assert shift.look()["status"] == "wait"
+    shift.end("Succeeded")
+    assert shift.look()["status"] == "shifted"
+
+
+@pytest.mark.parametrize(
+    ("worse", "metric"),
+    [({"errors": 1.0}, "errors"), ({"latency": 3.0}, "latency"), ({"prediction": 5.0}, "predictions")],
+    ids=str,
+)
+def test_a_worse_candidate_is_stopped_with_metric_figures_and_requests(
+    shift: Shift, worse: dict[str, float], metric: str
+) -> None:
+    shift.worse = worse
+    shift.look()
+    shift.share(0.1)
+    answer: dict[str, Any] = {}
+    for _ in range(20):
+        answer = shift.look()
+        if answer["status"] != "wait":
+            break
+        shift.live(200)
+    assert answer["status"] == "stop"
+    assert f"The candidate is worse in {metric}:" in answer["reason"]
+    assert "requests of the candidate and" in answer["reason"]
+    assert (shift.record["status"], shift.record["metric"]) == ("fail", metric)
+    assert shift.decide() == {"status": "stop", "reason": answer["reason"]}
+    assert "Shift: fail" in shift.audited()
+
+
+def test_silence_is_never_a_pass_and_stops_at_the_deadline(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.1)
+    for _ in range(5):
+        assert shift.look()["verdict"] == "insufficient evidence"
+        shift.outside.clock.advance(10)
+    decided = shift.decide()
+    assert decided["status"] == "stop"
+    assert "Not proven in time" in decided["reason"]
+    assert "0 of at least 100 requests" in decided["reason"]
+
+
+def test_a_deadline_before_any_look_stops(shift: Shift) -> None:
+    assert shift.decide()["status"] == "stop"
+
+
+def test_a_retried_look_answers_the_same_and_counts_nothing_twice(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.live(200)
+    first = shift.look(3)
+    counted = shift.record["live"]
+    shift.live(200)
+    assert shift.look(3) == first
+    assert shift.record["live"] == counted
+    shift.look(4)
+    assert sum(shift.record["live"].values()) > sum(counted.values())
+
+
+def test_a_late_line_is_counted_once_and_no_line_twice(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.live(100)
+    logs = shift.outside.request_logs
+    late, logs.events = logs.events[-60:-50], logs.events[:-60] + logs.events[-50:]
+    shift.look()
+    logs.events += late
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 100
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 100
+
+
+def test_what_was_served_while_the_share_changed_counts_under_neither(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    shift.live(50)
+    shift.look()
+    shift.live(10)
+    shift.share(0.2)
+    shift.live(10)
+    shift.look()
+    shift.live(50)
+    shift.look()
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 100
+
+
+def test_a_died_invocation_counts_as_an_error_of_its_version_once(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.outside.clock.advance(1)
+    identity = "0a1b2c3d-1111-4222-8333-444455556666"
+    shift.log(f"{identity} Task timed out after 29.00 seconds", "3")
+    shift.log(f"REPORT RequestId: {identity}\tDuration: 29000.00 ms\tStatus: timeout\t", "3")
+    told = shift.line("3", status=500)
+    shift.log(told, "3")
+    shift.log(f"REPORT RequestId: {told['requestId']}\tStatus: error\tError Type: Exception\t", "3")
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert shift.record["live"] == {"champion": 0, "candidate": 2}
+
+
+def test_a_version_that_has_no_part_in_the_shift_is_left_out(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.outside.clock.advance(1)
+    shift.log(shift.line("9"), "9")
+    shift.log(shift.line("2"), "2")
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert shift.record["live"] == {"champion": 1, "candidate": 0}
+
+
+def test_what_does_not_fit_into_one_look_is_read_by_the_next(shift: Shift) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.outside.request_logs.page = 2
+    shift.live(100)
+    seen = []
+    for _ in range(3):
+        shift.look()
+        seen.append(sum(shift.record["live"].values()))
+        shift.outside.clock.advance(10)
+    assert seen[0] == 60, "30 pages of 2"
+    assert seen[-1] == 100
+
+
+# ---- hooks and ends ----
+
+
+@pytest.mark.parametrize(("hook", "lives"), [("BeforeAllowTraffic", 120), ("AfterAllowTraffic", 300)])
+def test_a_hook_that_lives_longer_than_its_function_can_is_stopped_by_name(shift: Shift, hook: str, lives: int) -> None:
+    shift.stage(hook, ago=lives)
+    assert shift.look()["status"] == "wait"
+    shift.stage(hook, ago=lives + 31)
+    answer = shift.look()
+    assert answer["status"] == "stop"
+    assert hook in answer["reason"]
+
+
+def test_a_hook_of_the_first_release_does_not_hang_either(story: Story) -> None:
+    story.decide(story.until_asked())
+    story.take_lock()
+    story.publish()
+    started = story.outside.clock.now() - timedelta(seconds=200)
+    story.outside.deployments.stages["d-2"] = DeploymentProgress(
+        "InProgress", "", (LifecycleEvent("BeforeAllowTraffic", "InProgress", started),)
+    )
+    event = {"releaseId": FIRST, "deploymentId": "d-2", "look": 1, "version": "2", "previousVersion": "1"}
+    answer = story.call("watch_shift", event)
+    assert (answer["status"], answer["verdict"]) == ("stop", "not judged")
+    assert "shift" not in story.outside.releases.get(FIRST).item
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_deployment_that_codedeploy_ended_is_told_with_its_reason(shift: Shift, status: str) -> None:
+    shift.look()
+    shift.end(status, "alarm fired")
+    answer = shift.look()
+    assert answer["status"] == "ended"
+    assert "alarm fired" in answer["reason"]
+
+
+def test_a_deployment_that_never_ends_is_stopped(shift: Shift) -> None:
+    answer = shift.look(2000)
+    assert answer["status"] == "stop"
+    assert "2000 looks" in answer["reason"]
+
+
+def test_an_unproven_candidate_does_not_get_past_the_last_hook(shift: Shift) -> None:
+    shift.look()
+    shift.outside.functions.alias = "3"
+    reported = shift.story.hook("check_traffic", "3")
+    assert reported["status"] == "Failed"
+    assert "the analysis has not passed the candidate" in reported["failures"][0]
+
+
+# ---- replay ----
+
+
+def capture(shift: Shift, rows: int) -> None:
+    """Let the champion have been asked some rows lately."""
+    for number in range(rows):
+        shift.story.capture(CHAMPION_ENDPOINT, f"{number}.5,{number}\n", f"{number}.0\n")
+
+
+def answering(shift: Shift) -> None:
+    """Let versions answer as functions/predict does: the invocation's log tells of it, and the log group, too."""
+
+    def answer(version: str, event: Mapping[str, Any]) -> Invocation:
+        shift.outside.clock.advance(0.01)
+        line = shift.line(version)
+        shift.log(line, version)
+        text = f"START RequestId: {line['requestId']}\n{json.dumps(line)}\nEND RequestId: {line['requestId']}\n"
+        return Invocation(b"{}", "", line["requestId"], text)
+
+    shift.outside.functions.answer = answer
+
+
+@pytest.fixture
+def replaying(story: Story) -> Shift:
+    """A shift without live traffic, whose champion was asked something before."""
+    shift = prepared(story, replayRequests=2000)
+    capture(shift, 20)
+    answering(shift)
+    return shift
+
+
+def test_without_live_traffic_captured_requests_prove_a_good_candidate(replaying: Shift) -> None:
+    replaying.look()
+    replaying.share(0.1)
+    verdicts = []
+    for _ in range(20):
+        verdicts.append(replaying.look()["verdict"])
+        replaying.outside.clock.advance(10)
+    assert verdicts[-1] == "pass"
+    record = replaying.record
+    assert record["live"] == {"champion": 0, "candidate": 0}, "our own requests are not live ones"
+    assert 0 < record["replayed"] <= 2000
+    assert record["candidateRequests"] + record["championRequests"] == record["replayed"]
+    sent = replaying.outside.functions.events[-1]
+    assert sent["requestContext"]["http"]["userAgent"] == "watch-shift"
+
+
+def test_replay_finds_a_bad_candidate_before_people_do(replaying: Shift) -> None:
+    replaying.worse = {"errors": 1.0}
+    replaying.look()
+    replaying.share(0.1)
+    answer = replaying.look()
+    assert answer["status"] == "stop"
+    assert "errors" in answer["reason"]
+
+
+def test_no_more_is_replayed_than_the_policy_allows(story: Story) -> None:
+    shift = prepared(story, replayRequests=150, minimumRequests=500)
+    capture(shift, 20)
+    answering(shift)
+    shift.look()
+    shift.share(0.1)
+    for _ in range(4):
+        shift.look()
+        shift.outside.clock.advance(10)
+    assert shift.record["replayed"] == 150
+    assert shift.decide()["status"] == "stop"
+
+
+def test_much_live_traffic_needs_no_replay(replaying: Shift) -> None:
+    replaying.look()
+    replaying.share(0.5)
+    replaying.look()
+    before = replaying.record["replayed"]
+    replaying.live(300)
+    replaying.look()
+    assert replaying.record["replayed"] == before
+
+
+def test_golden_rows_are_nobodys_requests(story: Story) -> None:
+    """GIVEN a champion that only its own release has asked WHEN too little is proven THEN nothing is replayed."""
+    shift = prepared(story, replayRequests=1000)
+    answering(shift)
+    for row in ("10.5,1", "20.25,2", "30.0,3"):
+        shift.story.capture(CHAMPION_ENDPOINT, f"{row}\n", "1.0\n")
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    assert shift.record["replayed"] == 0
+    assert json.loads(shift.outside.objects.content[f"s3://{ARTIFACTS}/releases/{SECOND}/shift/rows.json"]) == []
+
+
+def test_a_replay_that_died_half_way_is_not_taken_for_live_traffic(replaying: Shift) -> None:
+    replaying.look()
+    replaying.share(0.1)
+    answer = replaying.outside.functions.answer
+    asked = itertools.count()
+
+    def dying(version: str, event: Mapping[str, Any]) -> Invocation:
+        if next(asked) == 30:
+            raise TransientError("Lambda is away")
+        return answer(version, event)
+
+    replaying.outside.functions.answer = dying
+    with pytest.raises(TransientError):
+        replaying.look(2)
+    replaying.outside.functions.answer = answer
+    replaying.look(2)
+    for _ in range(3):
+        replaying.outside.clock.advance(10)
+        replaying.look()
+    assert replaying.record["live"] == {"champion": 0, "candidate": 0}
+
+
+def test_a_version_that_dies_without_a_word_is_an_error(replaying: Shift) -> None:
+    answer = replaying.outside.functions.answer
+    replaying.outside.functions.answer = lambda version, event: (
+        Invocation(b"", "Unhandled", str(uuid.uuid4()), "") if version == "3" else answer(version, event)
+    )
+    replaying.look()
+    replaying.share(0.1)
+    answered = replaying.look()
+    assert answered["status"] == "stop"
+    assert "errors" in answered["reason"]
+
+
+# ---- further windows ----
+
+
+def test_a_policy_that_holds_shifts_again_with_what_is_known_and_then_rolls_back(story: Story) -> None:
+    shift = prepared(story, onInsufficientEvidence="hold", windows=1)
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    shift.live(100)
+    shift.look()
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert shift.decide()["status"] == "hold"
+    known = shift.record["candidateRequests"]
+    assert known > 0
+
+    story.outside.deployments.deployments["d-4"] = replace(story.outside.deployments.deployments["d-3"])
+    shift.deployment, shift.looks = "d-4", itertools.count(1)
+    shift.stage("BeforeAllowTraffic")
+    shift.look()
+    assert shift.record["deployments"] == ["d-3", "d-4"]
+    assert shift.record["candidateRequests"] == known, "the analysis goes on"
+    decided = shift.decide()
+    assert decided["status"] == "stop"
+    assert "in 2 windows" in decided["reason"]
+
+
+# ---- what it is told ----
+
+
+def test_what_the_approver_saw_of_the_predictions_is_granted(story: Story) -> None:
+    shift = prepared(story)
+    seen = shift.outside.releases.get(SECOND).item["devTest"]
+    now = shift.outside.clock.now()
+    replay = {**seen["replay"], "largestShift": 0.5}
+    shift.outside.releases.update(SECOND, {"devTest": {**seen, "replay": replay}}, now)
+    shift.look()
+    uri = f"s3://{ARTIFACTS}/releases/{SECOND}/shift/{DEPLOYMENT}.json"
+    state = json.loads(shift.outside.objects.content[uri])
+    assert state["analysis"]["policy"]["prediction_tolerance"] == 0.75
+
+
+def test_a_state_of_another_format_is_refused(shift: Shift) -> None:
+    uri = f"s3://{ARTIFACTS}/releases/{SECOND}/shift/{DEPLOYMENT}.json"
+    shift.outside.objects.put(uri, {"version": 99})
+    with pytest.raises(InvalidRequestError, match="version"):
+        shift.look()
+
+
+@pytest.mark.parametrize("key", ["releaseId", "deploymentId", "look", "version", "previousVersion"])
+def test_a_request_without_a_field_names_it(shift: Shift, key: str) -> None:
+    event = shift.event(1)
+    del event[key]
+    with pytest.raises(InvalidRequestError, match=key):
+        shift.story.call("watch_shift", event)
