@@ -139,6 +139,8 @@ def _release(
 
     with account.working("a person decides, then traffic shifts"):
         described = execution.follow(told, until=serves, patience=86_400 if interactive else 240)
+    for line in evidence.shift_lines(release_id):
+        account.line(line)
     if not execution.is_in("Is There a Predecessor?"):
         raise DemoError(f"the release did not go live: {described.get('cause')}")
     account.line(f"Release {release_id} is live", good=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer
+
 from demo.account import Account
 from demo.release import Execution, mails, open_page
 from demo.stack import DemoError, Stack
@@ -66,6 +68,31 @@ class Evidence:
                 told = ", ".join(f"{release} {share:.0%}" for release, share in shares.items())
                 account.line(f"  share of the last {len(recent)} answers: {told}")
         self._last_look = now
+
+    def record(self, release_id: str) -> dict[str, Any]:
+        """A release's record, from the table."""
+        item = self.stack.aws.client("dynamodb").get_item(
+            TableName=self.stack.outputs["TableName"],
+            Key={"pk": {"S": "RELEASE"}, "sk": {"S": release_id}},
+            ConsistentRead=True,
+        )["Item"]
+        read = TypeDeserializer()
+        return {name: read.deserialize(value) for name, value in item.items()}
+
+    def shift_lines(self, release_id: str) -> list[str]:
+        """What the analysis found while traffic shifted, for the account; nothing for a release without a champion."""
+        shift = self.record(release_id).get("shift")
+        if shift is None:
+            return []
+        live, verdict = shift["live"], f"The analysis says: {shift['status']}. {shift['reason']}"
+        counts = f"{live['candidate']} live requests of the candidate, {live['champion']} of the champion"
+        lines = [verdict, f"  on {counts}, and {shift['replayed']} captured ones replayed, in {shift['looks']} looks"]
+        for finding in shift["findings"]:
+            estimate = finding["estimate"]
+            if estimate is not None:
+                figures = f"{float(estimate['candidate']):.3g} against {float(estimate['champion']):.3g}"
+                lines.append(f"  {finding['metric']}: {estimate['figure']} {figures}")
+        return lines
 
     def report(self, number: int, file: str) -> dict[str, Any]:
         """A file that the monitor wrote for release `number`, read from S3."""
@@ -145,6 +172,7 @@ def _serving(evidence: Evidence) -> list[tuple[str, bool]]:
     variables = version["Environment"]["Variables"]
     second = evidence.id_of(_present(evidence.second))
     endpoint = sagemaker.describe_endpoint(EndpointName=variables["ENDPOINT_NAME"])
+    shift = evidence.record(second)["shift"]
     target = stack.aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
     watched = [t["ResourceId"] for t in target["ScalableTargets"]]
     schedules = stack.aws.client("scheduler").list_schedules(GroupName=f"{stack.name}-monitor")["Schedules"]
@@ -157,6 +185,10 @@ def _serving(evidence: Evidence) -> list[tuple[str, bool]]:
         (
             f"Endpoint {endpoint['EndpointName']} is {endpoint['EndpointStatus']} and captures its data",
             endpoint["EndpointStatus"] == "InService" and endpoint["DataCaptureConfig"]["EnableCapture"],
+        ),
+        (
+            f"The analysis had passed it on {shift['candidateRequests']} requests before it got all traffic",
+            shift["status"] == "pass" and "passed" in shift,
         ),
         (
             "It scales with traffic",

@@ -20,6 +20,7 @@ from localaws.eventbridge.service import EventBridge
 from localaws.faults.service import FaultInjection
 from localaws.http_api.service import HttpApi
 from localaws.lambda_.service import Lambda
+from localaws.log_filters import LogFilters
 from localaws.mail.service import Mail
 from localaws.page.service import Page
 from localaws.sagemaker.runtime import SageMakerRuntime
@@ -37,6 +38,7 @@ ALL_SERVICES: tuple[type[Service], ...] = (
     Sts,
     Storage,
     BucketPolicies,
+    LogFilters,
     Encryption,
     Autoscaling,
     Mail,

@@ -18,6 +18,7 @@ from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.shift.record import told
 from safe_deploy.entry import task
 from safe_deploy.errors import ConditionFailedError, TransientError
 from safe_deploy.wiring import aws
@@ -133,6 +134,8 @@ def notes_of(request: Request, release: Release) -> list[str]:
         if request.error:
             notes.append(f"One thing is missing, and needs you: {reason_of(request.error)}")
     notes.extend(break_glass_note(release))
+    if request.outcome in ("live", "rolledBack"):
+        notes += told(release)
     if request.clean_up:
         notes.append(f"Not everything could be removed, so look for leftovers: {reason_of(request.clean_up)}")
     if request.details.get("state"):

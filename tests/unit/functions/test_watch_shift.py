@@ -510,3 +510,47 @@ def test_a_request_without_a_field_names_it(shift: Shift, key: str) -> None:
     del event[key]
     with pytest.raises(InvalidRequestError, match=key):
         shift.story.call("watch_shift", event)
+
+
+def test_the_mail_tells_what_the_analysis_saw(shift: Shift) -> None:
+    shift.worse = {"latency": 4.0}
+    shift.look()
+    shift.share(0.3)
+    reason = ""
+    while not reason:
+        shift.live(200)
+        reason = shift.look()["reason"]
+    error = {"Error": "ShiftFailed", "Cause": reason}
+    shift.story.close("rolledBack", SECOND, state="Follow Shift", error=error)
+    _, text = shift.outside.topic.sent[-1]
+    assert f"Reason: {reason}" in text
+    assert "Traffic shift (10 % for 10 minutes, then all): fail." in text
+    assert "live requests of the candidate" in text
+    assert "- latency: not proven;" in text
+
+
+def test_all_at_once_is_told_with_its_reason_to_the_approver_and_at_the_end(story: Story) -> None:
+    story.until_live(FIRST, "monday", "2")
+    reason = "the champion answers nonsense"
+    overrides = {"canary": {"strategy": {"type": "allAtOnce", "reason": reason}}}
+    story.drop("tuesday", {"files": ["later.csv"], "overrides": overrides}, later=b"size,price\n1,3\n")
+    answer = story.register(SECOND, "tuesday")
+    assert answer["shift"] == {
+        "deploymentConfig": "CodeDeployDefault.LambdaAllAtOnce",
+        "routing": None,
+        "decideSeconds": 0,
+    }
+    story.run_jobs(SECOND, champion=4.1)
+    story.check_gates(SECOND)
+    story.test_endpoint(SECOND)
+    link = story.ask(SECOND)
+    assert f"Traffic: all at once: {reason}; nothing is compared" in story.outside.topic.sent[-1][1]
+    assert reason in story.show(link)["body"]
+    story.decide(link)
+    story.take_lock(SECOND)
+    story.publish(SECOND, "3")
+    story.outside.functions.alias = "3"
+    story.outside.releases.update(SECOND, {"versionCheck": {"goldenRows": 0}}, story.outside.clock.now())
+    assert story.hook("check_traffic", "3")["status"] == "Succeeded", "there was nothing to prove"
+    story.close("live", SECOND, version="3")
+    assert f"as asked, without a comparison: {reason}" in story.outside.topic.sent[-1][1]

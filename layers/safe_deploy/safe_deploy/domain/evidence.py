@@ -106,6 +106,7 @@ def gather(release: Release, objects: Objects) -> Evidence:
             "hyperparameters": release.section("hyperparameters"),
             "inference": dev_test["inference"],
             "devTest": {key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")},
+            "strategy": release.section("strategy"),
             "uris": dict(release.section("uris")),
         }
     )

@@ -10,6 +10,7 @@ from safe_deploy.domain.drift import Findings
 from safe_deploy.domain.evidence import comparison_words, inference_words
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.shift.strategy import in_words
 
 SUBJECT_LIMIT = 100
 TEXT_LIMIT = 200_000
@@ -54,6 +55,7 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
         f"Data: {data['rowsAccepted']:,} of {data['rowsRead']:,} rows used, {data['rowsRefused']:,} refused",
         f"Dev endpoint: {dev_test['latencyMilliseconds']['p99']:g} ms for one row (99th percentile), "
         f"{dev_test['replay']['rows']:,} captured rows replayed",
+        f"Traffic: {in_words(evidence)}",
     ]
     return Notice.of(
         f"{model_name}: release {release_id} asks for your decision",

@@ -7,6 +7,7 @@ from typing import Any
 
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.pages.inference import inference_section
+from safe_deploy.domain.shift.strategy import in_words
 from safe_deploy.pages.layout import escape, table
 
 
@@ -96,6 +97,10 @@ def _dev_test(evidence: Mapping[str, Any]) -> str:
             ["Mean score of the candidate", _figure(replay["candidateMean"])],
             ["Mean distance of the two", _figure(replay["meanDistance"])],
         ]
+    if "largestShift" in replay:
+        shift = f"{_figure(replay['largestShift'])} of the champion's standard deviations"
+        rows.append(["Largest shift of the scores as a whole, from p5 to p95", shift])
+    rows.append(["How traffic will move", in_words(evidence)])
     return f"<h2>Dev endpoint</h2>\n{table(['Test', 'Result'], rows)}"
 
 

@@ -98,6 +98,32 @@ def unproven(release: Release) -> str | None:
     return None if record.is_proven else f"the analysis has not passed the candidate: {record.reason}"
 
 
+def told(release: Release) -> list[str]:
+    """Return what a person is told of the shift: how traffic moved, what the analysis saw."""
+    if release.champion is None or not release.item.get("strategy"):
+        return []
+    strategy, content = release.strategy, release.item.get("shift") or {}
+    if not strategy.is_stepwise:
+        return [f"All traffic went at once, as asked, without a comparison: {strategy.reason}"]
+    if not content:
+        return []
+    live, replayed = content["live"], content["replayed"]
+    counts = (
+        f"{live['candidate']} live requests of the candidate, {live['champion']} of the champion, {replayed} replayed"
+    )
+    lines = [f"Traffic shift ({strategy}): {content['status']}. {content['reason']}", f"Compared on {counts}."]
+    for finding in content["findings"]:
+        estimate = finding["estimate"] or {}
+        figures = (
+            f"{estimate['figure']} {estimate['candidate']:.3g}, champion's {estimate['champion']:.3g}"
+            if estimate
+            else "nothing to compare"
+        )
+        proven = "within its margin" if finding["isProven"] else "not proven"
+        lines.append(f"- {finding['metric']}: {proven}; {figures}, on {finding['candidateRequests']} requests")
+    return ["\n".join(lines)]
+
+
 def _plain(value: Any) -> Any:
     """Return a value with numbers that a table can hold and a person can read."""
     if isinstance(value, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from safe_deploy.domain.analysis import CANDIDATE, CHAMPION, Observation
@@ -24,6 +25,8 @@ from safe_deploy.domain.version_check import predict_event
 from safe_deploy.errors import NotFoundError
 
 FAIR = 0.5
+AT_A_TIME = 4
+"""Requests under way at once."""
 ROWS = 500
 """Different captured rows, at most."""
 Row = list[float]
@@ -39,17 +42,21 @@ class Replayer:
     chance: random.Random
 
     def send(self, rows: Sequence[Row], number: int, seconds: float) -> list[tuple[Served, Observation]]:
-        """Send up to `number` requests within `seconds`, each to a version that a coin chooses."""
-        found = []
+        """Send up to `number` requests within `seconds`, a few at a time, each to a version that a coin chooses."""
         began = self.clock.seconds()
-        for turn in range(number):
+
+        def ask(turn: int) -> tuple[Served, Observation] | None:
             if self.clock.seconds() - began >= seconds:
-                break
+                return None
             role = CANDIDATE if self.chance.random() < FAIR else CHAMPION
             version = self.versions.candidate if role == CANDIDATE else self.versions.champion
             served = self._ask(version, self.chance.choice(rows), turn)
-            found.append((served, served.observed_as(role)))
-        return found
+            return served, served.observed_as(role)
+
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            answers = list(pool.map(ask, range(number)))
+        found = [answer for answer in answers if answer is not None]
+        return sorted(found, key=lambda answer: answer[0].time)
 
     def _ask(self, version: str, row: Row, turn: int) -> Served:
         at = self.clock.now().timestamp()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Self
@@ -114,6 +115,15 @@ class Strategy:
         if self.type == "linear":
             return f"{self.percent} % more every {self.minutes} minutes"
         return f"all at once: {self.reason}" if self.reason else "all at once"
+
+
+def in_words(evidence: Mapping[str, Any]) -> str:
+    """Return how traffic will move if the approver says yes."""
+    if evidence["champion"] is None:
+        return "all at once: nobody serves yet"
+    strategy = Strategy.parse(Fields(dict(evidence["strategy"]), "the evidence", "strategy"))
+    compared = ", compared with the champion meanwhile" if strategy.is_stepwise else "; nothing is compared"
+    return f"{strategy}{compared}"
 
 
 def shift_plan(strategy: Strategy, model_name: str, *, has_champion: bool) -> dict[str, Any]:
