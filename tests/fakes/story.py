@@ -275,7 +275,16 @@ class Story:
     def prove(self, release_id: str = FIRST) -> None:
         """Record what watch_shift records when the analysis passes."""
         passed = {"at": "2026-01-31T12:00:00Z", "look": 3, "reason": "Every metric is proven within its margin."}
-        section = {"status": "pass", "reason": passed["reason"], "passed": passed, "deployments": ["d-2"]}
+        section = {
+            "status": "pass",
+            "reason": passed["reason"],
+            "passed": passed,
+            "live": {"champion": 900, "candidate": 100},
+            "replayed": 0,
+            "looks": 3,
+            "findings": [],
+            "deployments": ["d-2"],
+        }
         self.outside.releases.update(release_id, {"shift": section}, self.outside.clock.now())
 
     def close(self, outcome: str, release_id: str = FIRST, **rest: Any) -> Any:
