@@ -39,7 +39,8 @@ def test_lines_come_in_the_order_of_their_time_whatever_stream_they_are_in(logs:
 
 
 def test_pages_follow_each_other_without_a_gap(logs: Any) -> None:
-    seen, token = [], None
+    seen: list[int] = []
+    token: str | None = None
     while token is not None or not seen:
         page = logs.filter_log_events(logGroupName=GROUP, limit=3, **({"nextToken": token} if token else {}))
         assert len(page["events"]) <= 3

@@ -14,7 +14,6 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from safe_deploy.domain.inference import Inference
-from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import (
     Deployment,
     DeploymentProgress,
@@ -307,8 +306,8 @@ def test_the_static_first_version_serves_nothing(stub: Stub) -> None:
 def test_a_version_is_invoked_and_its_error_kept(stub: Stub) -> None:
     stub("lambda").add_response(
         "invoke",
-        {"Payload": body(b"{}"), "FunctionError": "Unhandled", "StatusCode": 200, "ResponseMetadata": {}},
-        {"FunctionName": "predict", "Qualifier": "4", "Payload": b'{"a": 1}', "LogType": "None"},
+        {"Payload": body(b"{}"), "FunctionError": "Unhandled", "StatusCode": 200},
+        {"FunctionName": "predict", "Qualifier": "4", "Payload": b'{"a": 1}'},
     )
     assert LambdaFunctions("predict", "live").invoke("4", {"a": 1}) == Invocation(b"{}", "Unhandled")
 

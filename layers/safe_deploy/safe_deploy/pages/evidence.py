@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from safe_deploy.domain.manifest import CODE
-from safe_deploy.pages.inference import inference_section
 from safe_deploy.domain.shift.strategy import in_words
+from safe_deploy.pages.inference import inference_section
 from safe_deploy.pages.layout import escape, table
 
 
