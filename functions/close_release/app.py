@@ -129,6 +129,8 @@ def notes_of(request: Request, release: Release) -> list[str]:
     notes = []
     decision = release.item.get("decision") or {}
     if request.outcome == "live":
+        if release.is_code_only:
+            notes.append(f"It changes the inference code alone; the model stays that of release {release.trained_by}.")
         if decision:
             notes.append(f"Approved by {decision['by']} at {decision['at']}.")
         if request.error:

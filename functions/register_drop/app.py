@@ -122,7 +122,7 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
         release.release_id,
         "Registered",
         content.manifest.requested_by or "register_drop",
-        {key: attributes[key] for key in ("dataDigest", "codeDigest", "championReleaseId")},
+        {key: attributes[key] for key in ("kind", "dataDigest", "codeDigest", "championReleaseId")},
         now,
     )
     return outside.releases.update(

@@ -163,7 +163,11 @@ def trips() -> dict[int, bytes]:
 @pytest.fixture(scope="session")
 def source_with_toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source tree with nothing changed but the model's folder."""
-    tree = tmp_path_factory.mktemp("toy") / "source"
+    return toy_tree(tmp_path_factory.mktemp("toy") / "source")
+
+
+def toy_tree(tree: Path) -> Path:
+    """Copy what is deployed to `tree`, with the toy model in the model's folder."""
     tree.mkdir()
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tree / name)

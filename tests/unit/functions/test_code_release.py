@@ -347,6 +347,7 @@ def test_a_code_release_goes_live_is_watched_and_can_be_followed_by_a_model_rele
     live.go_live(live.until_asked_about_code(), SECOND, "3")
     record = live.outside.releases.get(SECOND)
     assert record.state is State.LIVE
+    assert f"the model stays that of release {FIRST}" in live.outside.topic.sent[-1][1]
     event = json.loads((ROOT / "events/plan_monitoring/asked_for.json").read_text())
     answer = live.call("plan_monitoring", {**event, "releaseId": SECOND, "start": None, "end": None})
     assert answer["endpointName"] == f"{MODEL}-{SECOND}-prod"
