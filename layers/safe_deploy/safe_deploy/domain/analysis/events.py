@@ -14,8 +14,8 @@ from typing import Any, Self
 from safe_deploy.domain.analysis.betting import Bets, Factors, factors
 
 Risks = tuple[float, ...]
-ERRORS: Risks = (3.0, 8.0, 25.0, 100.0, 1000.0)
-FAR_SLOWER: Risks = (8.0, 25.0, 100.0, 1000.0)
+ERRORS: Risks = (3.0, 8.0, 30.0, 150.0)
+FAR_SLOWER: Risks = (40.0, 200.0)
 """Risk ratios that are bet on, each with the same share of the capital."""
 CEILING = 0.9
 """No bet holds the candidate's rate to be above this."""

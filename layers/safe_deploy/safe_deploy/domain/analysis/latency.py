@@ -20,7 +20,7 @@ from safe_deploy.domain.analysis.verdict import Estimate
 
 SLOW = 2.5
 """Times the 99th percentile of the champion's history: far slower."""
-SLOW_SHARE = 0.4
+SLOW_SHARE = 0.42
 """Share of the capital that is bet on far slower requests."""
 PROVEN = (0.5, 0.95)
 """Quantiles of the champion beyond which the candidate is proven not to lie more often, by the margin."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from safe_deploy.errors import InvalidRequestError
 
 UNIT = ("alpha", "unproven", "error_margin", "share_margin")
-SHARES = {"errors": 0.35, "latency": 0.38, "predictions": 0.27}
+SHARES = {"errors": 0.38, "latency": 0.38, "predictions": 0.24}
 """How the alarm's level is divided between the metrics that are judged."""
 
 
