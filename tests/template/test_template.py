@@ -195,3 +195,9 @@ def test_the_dashboard_is_json() -> None:
     (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
     body = re.sub(r"\$\{[\w.:]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"])
     assert json.loads(body)["widgets"]
+
+
+def test_a_hook_counts_as_dead_only_when_its_function_can_not_live_any_more() -> None:
+    told = FUNCTIONS["WatchShiftFunction"]["Environment"]["Variables"]
+    assert int(told["CHECK_VERSION_SECONDS"]) == FUNCTIONS["CheckVersionFunction"]["Timeout"]
+    assert int(told["CHECK_TRAFFIC_SECONDS"]) == FUNCTIONS["CheckTrafficFunction"]["Timeout"]

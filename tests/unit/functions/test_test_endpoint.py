@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 
 import pytest
 from safe_deploy.domain.release import State
+from safe_deploy.domain.replay import Replay
 from safe_deploy.errors import InvalidRequestError, ModelAnswerError, TransientError
 
 from tests.fakes.story import FIRST, MODEL, SECOND, Story
@@ -102,6 +104,21 @@ def test_replays_what_the_champion_was_asked_within_bounds(story: Story) -> None
         "meanDistance": 1.0,
         "largestDistance": 1.0,
     }
+
+
+def test_from_enough_rows_the_approver_sees_how_far_the_scores_as_a_whole_have_moved() -> None:
+    """GIVEN scores that all lie half a standard deviation higher WHEN compared THEN this is what is seen."""
+    replay = Replay(1, 100)
+    for number in range(100):
+        replay.rows.append((float(number),))
+        replay.scores.append(float(number))
+    spread = statistics.stdev(replay.scores)
+    found = replay.compare([score + spread / 2 for score in replay.scores])
+    assert found["largestShift"] == pytest.approx(0.5, rel=0.02)
+    replay.rows, replay.scores = replay.rows[:49], replay.scores[:49]
+    assert "largestShift" not in replay.compare(replay.scores)
+    alike = Replay(1, 100, [(1.0,)] * 60, [2.0] * 60)
+    assert "largestShift" not in alike.compare([2.0] * 60), "of a constant there is no spread to measure by"
 
 
 def test_only_the_releases_own_dev_endpoint_is_tested(evaluated: Story) -> None:
