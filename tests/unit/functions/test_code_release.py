@@ -70,7 +70,10 @@ def test_a_code_release_after_a_code_release_still_names_who_trained_the_model(l
     ("more", "words"),
     [
         ({"files": ["sales.csv"]}, 'files must be left out where release is "code"'),
-        ({"overrides": {"hyperparameters": {"num_round": 7}}}, 'overrides must be left out where release is "code"'),
+        (
+            {"overrides": {"hyperparameters": {"num_round": 7}}},
+            'overrides.hyperparameters must be left out where release is "code"',
+        ),
         ({"release": "policy"}, 'release must be one of data, code, not "policy"'),
         ({"description": ""}, "description must be a string that is not empty"),
         ({"owner": "me"}, "owner is not a key"),
@@ -119,6 +122,17 @@ def test_the_same_code_is_released_once_at_a_time(live: Story) -> None:
     live.close("failed", SECOND)
     live.drop_code("later")
     assert live.register("20260203-090000-0e3f", "later")["status"] == "registered"
+
+
+def test_how_traffic_shifts_and_broken_glass_may_be_asked_for(live: Story) -> None:
+    live.policy["overridable"].append("canary.strategy")
+    live.deploy_code()
+    strategy = {"type": "linear", "percent": 10, "everyMinutes": 2}
+    live.drop_code(overrides={"canary": {"strategy": strategy}}, requestedBy="ana", breakGlass={"reason": "it mends"})
+    assert live.register(SECOND, "code")["status"] == "registered"
+    record = live.outside.releases.get(SECOND)
+    assert record.item["strategy"]["type"] == "linear"
+    assert record.item["manifest"]["breakGlass"] == {"reason": "it mends"}
 
 
 # ---- gates and test ----

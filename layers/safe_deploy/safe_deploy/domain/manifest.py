@@ -138,9 +138,12 @@ def drop_manifest(drop: Drop, files: tuple[str, ...]) -> list[Any]:
 
 
 def _only_code(given: Fields) -> None:
-    for key in ("files", "overrides"):
-        if key in given:
-            given.fail(key, 'must be left out where release is "code": the model stays, and nothing is trained')
+    words = 'must be left out where release is "code": the model stays, and nothing is trained'
+    if "files" in given:
+        given.fail("files", words)
+    overrides = given.object("overrides") if "overrides" in given else None
+    if overrides is not None and "hyperparameters" in overrides:
+        overrides.fail("hyperparameters", words)
 
 
 def _files(given: Fields) -> tuple[str, ...]:
