@@ -18,6 +18,7 @@ from safe_deploy.domain.ports import (
     DeploymentProgress,
     Endpoint,
     Execution,
+    Held,
     Invocation,
     LogEvent,
     StoredObject,
@@ -294,6 +295,28 @@ class FakeDeployments:
         self.stopped.append(deployment_id)
 
 
+class FakeInventory:
+    """What a test says that releases have, and the leases that were set."""
+
+    def __init__(self) -> None:
+        self.things: list[Held] = []
+        self.failure: Exception | None = None
+
+    def add(self, kind: str, name: str, tags: dict[str, str] | None = None, **rest: Any) -> None:
+        """Put something there for a test."""
+        self.things.append(Held(kind, name, f"arn:{kind}/{name}", tags or {}, START, **rest))
+
+    def held(self) -> Iterator[Held]:
+        yield from self.things
+
+    def lease(self, held: Held, expires: str) -> None:
+        if self.failure:
+            raise self.failure
+        tags = {key: value for key, value in held.tags.items() if key != "safe-deploy:expires"}
+        changed = replace(held, tags=tags | ({"safe-deploy:expires": expires} if expires else {}))
+        self.things = [changed if entry == held else entry for entry in self.things]
+
+
 class FakeJobs:
     """Jobs by name, with their status."""
 
@@ -425,6 +448,7 @@ class FakeOutside:
         self.executions = FakeExecutions()
         self.deployments = FakeDeployments()
         self.jobs = FakeJobs()
+        self.inventory = FakeInventory()
         self.topic = FakeTopic()
         self.keys = FakeKeys()
         self.alarms = FakeAlarms()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import botocore.session
@@ -517,3 +518,35 @@ def test_a_job_that_was_stopped_is_no_success(state: str, answer: dict[str, Any]
     assert outcome.path[-1] == "Release Failed"
     assert words in closed_as(outcome)["error"]["Cause"]
     assert "Check Gates" not in outcome.path
+
+
+def tags_of(request: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "stage", "hours"),
+    [
+        ("Create Model", "prod", 96),
+        ("Configure Dev Endpoint", "dev", 96),
+        ("Create Dev Endpoint", "dev", 96),
+        ("Configure Production Endpoint", "prod", 6),
+        ("Create Production Endpoint", "prod", 6),
+    ],
+)
+def test_what_a_release_makes_has_an_owner_and_an_expiry(state: str, stage: str, hours: int) -> None:
+    outcome = release()
+    (entered,) = [
+        event["timestamp"] for event in outcome.events if event.get("stateEnteredEventDetails", {}).get("name") == state
+    ]
+    tags = tags_of(outcome.requests[state][0])
+    assert (tags["safe-deploy:model"], tags["safe-deploy:stage"]) == ("taxi-fare", stage)
+    assert tags["safe-deploy:release"] == outcome.requests["Register Drop"][0]["Payload"]["releaseId"]
+    left = datetime.fromisoformat(tags["safe-deploy:expires"]) - entered
+    assert abs(left.total_seconds() - hours * 3600) < 1
+
+
+def test_a_scaling_target_is_tagged_as_its_service_wants_it() -> None:
+    tags = release().requests["Register Scaling Target"][0]["Tags"]
+    assert (tags["safe-deploy:model"], tags["safe-deploy:stage"]) == ("taxi-fare", "prod")
+    assert "safe-deploy:release" in tags

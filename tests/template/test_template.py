@@ -22,6 +22,10 @@ WITHOUT_RESOURCE = {
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
+    "scheduler:ListSchedules",
     "states:SendTaskSuccess",
 }
 """Actions that IAM can't scope, or that are asked for without a name. So are log delivery and tracing."""

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
-from safe_deploy.config import setting
+from safe_deploy.config import model_name, setting
 from safe_deploy.domain.source import Source
 from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.approvals import TableApprovals
@@ -14,6 +14,7 @@ from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
 from safe_deploy.gateways.functions import LambdaFunctions
+from safe_deploy.gateways.inventory import AwsInventory
 from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.locks import TableLocks
@@ -109,6 +110,11 @@ class Aws:
     def alarms(self) -> CloudWatchAlarms:
         """Return CloudWatch's alarms."""
         return CloudWatchAlarms()
+
+    @cached_property
+    def inventory(self) -> AwsInventory:
+        """Return what releases have in the account."""
+        return AwsInventory(model_name())
 
     @cached_property
     def topic(self) -> SnsTopic:

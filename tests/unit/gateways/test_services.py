@@ -19,6 +19,7 @@ from safe_deploy.domain.ports import (
     DeploymentProgress,
     Endpoint,
     Execution,
+    Held,
     Invocation,
     LifecycleEvent,
     Objects,
@@ -39,6 +40,7 @@ from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
 from safe_deploy.gateways.functions import LambdaFunctions
+from safe_deploy.gateways.inventory import AwsInventory
 from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.metrics import CloudWatchMetrics
@@ -673,3 +675,58 @@ def test_an_execution_is_described_with_why_it_ended(stub: Stub) -> None:
     whole = {"executionArn": arn, "stateMachineArn": "arn", "startDate": AT, "status": "ABORTED", "error": "Stopped"}
     stub("stepfunctions").add_response("describe_execution", whole, {"executionArn": arn})
     assert StepFunctionsExecutions().describe(arn) == Execution("ABORTED", AT, "Stopped")
+
+
+# ---- What releases have ----
+
+SAGEMAKER = "arn:aws:sagemaker:eu-west-1:111122223333"
+
+
+def listed(stub: Stub, kind: str, names: list[str]) -> None:
+    member = kind.removesuffix("s")
+    found = [{f"{member}Name": n, f"{member}Arn": f"{SAGEMAKER}:x/{n}", "CreationTime": AT} for n in names]
+    if kind == "Endpoints":
+        found = [{**entry, "LastModifiedTime": AT, "EndpointStatus": "InService"} for entry in found]
+    operation = {"Endpoints": "endpoints", "EndpointConfigs": "endpoint_configs", "Models": "models"}[kind]
+    stub("sagemaker").add_response(f"list_{operation}", {kind: found}, {"NameContains": "m-2"})
+
+
+def test_what_releases_have_is_found_by_name_with_tags_and_instances(stub: Stub) -> None:
+    sagemaker = stub("sagemaker")
+    listed(stub, "Endpoints", ["m-2-prod", "other-m-2"])
+    tags = {"Tags": [{"Key": "safe-deploy:model", "Value": "m"}]}
+    sagemaker.add_response("list_tags", tags, {"ResourceArn": f"{SAGEMAKER}:x/m-2-prod"})
+    variants = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 3}]
+    sagemaker.add_response("describe_endpoint", described(EndpointConfigName="c", ProductionVariants=variants))
+    config = {
+        "EndpointConfigName": "c",
+        "EndpointConfigArn": f"{SAGEMAKER}:x/c",
+        "CreationTime": AT,
+        "ProductionVariants": [
+            {"VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        ],
+    }
+    sagemaker.add_response("describe_endpoint_config", config, {"EndpointConfigName": "c"})
+    listed(stub, "EndpointConfigs", [])
+    listed(stub, "Models", ["m-2"])
+    sagemaker.add_client_error("list_tags", "ValidationException", "Requested resource not found.")
+    group = {"GroupName": "monitors", "NamePrefix": "m-2"}
+    stub("scheduler").add_response("list_schedules", {"Schedules": [{"Name": "m-2-monitor"}]}, group)
+    alarms = {"AlarmNamePrefix": "m-2", "AlarmTypes": ["MetricAlarm"]}
+    stub("cloudwatch").add_response("describe_alarms", {"MetricAlarms": [{"AlarmName": "m-2-errors"}]}, alarms)
+    endpoint, schedule, alarm = AwsInventory("m").held()
+    assert (endpoint.name, endpoint.tags, endpoint.since) == ("m-2-prod", {"safe-deploy:model": "m"}, AT)
+    assert (endpoint.status, endpoint.instance_type, endpoint.instances) == ("InService", "ml.m5.large", 3)
+    assert [(schedule.kind, schedule.name), (alarm.kind, alarm.name)] == [
+        ("schedule", "m-2-monitor"),
+        ("alarm", "m-2-errors"),
+    ]
+
+
+def test_a_lease_is_a_tag(stub: Stub) -> None:
+    sagemaker, held = stub("sagemaker"), Held("model", "m", f"{SAGEMAKER}:model/m")
+    tag = {"Key": "safe-deploy:expires", "Value": "2026-01-31T12:00:00Z"}
+    sagemaker.add_response("add_tags", {}, {"ResourceArn": held.arn, "Tags": [tag]})
+    AwsInventory("m").lease(held, "2026-01-31T12:00:00Z")
+    sagemaker.add_response("delete_tags", {}, {"ResourceArn": held.arn, "TagKeys": ["safe-deploy:expires"]})
+    AwsInventory("m").lease(held, "")

@@ -1,4 +1,4 @@
-"""In which order a release's resources go, and what must stay. Used by clean_up_release."""
+"""In which order a release's resources go, and what must stay. Used by clean_up_release and reap_leases."""
 
 from __future__ import annotations
 

@@ -113,6 +113,18 @@ def waits(model_name: str, release_id: str, reason: str) -> Notice:
     )
 
 
+def reaped(model_name: str, removed: Sequence[str], why: Mapping[str, str], failures: Sequence[str]) -> Notice:
+    """Tell what the reaper removed, and what it could not."""
+    return Notice.of(
+        f"{model_name}: leftovers of releases were removed" if removed else f"{model_name}: leftovers need you",
+        "These were removed:\n" + "\n".join(f"- {entry}" for entry in removed) if removed else "",
+        "Because of their releases:\n" + "\n".join(f"- {release}: {words}" for release, words in why.items()),
+        "This failed, and is tried again in an hour:\n" + "\n".join(f"- {entry}" for entry in failures)
+        if failures
+        else "",
+    )
+
+
 def no_traffic(model_name: str, release_id: str, endpoint_name: str, start: str, end: str) -> Notice:
     """Tell that nothing was captured."""
     return Notice.of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -54,6 +54,21 @@ class Deployment:
 
     deployment_id: str
     target_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something that a release has made, as it is found in the account."""
+
+    kind: str
+    """`endpoint`, `endpoint config`, `model`, `schedule` or `alarm`."""
+    name: str
+    arn: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    since: datetime | None = None
+    status: str = ""
+    instance_type: str = ""
+    instances: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +335,16 @@ class Jobs(Protocol):
         """Ask a job to stop if it runs; return whether it has not ended yet. One that isn't there has."""
 
 
+class Inventory(Protocol):
+    """What releases of this model have in the account."""
+
+    def held(self) -> Iterator[Held]:
+        """Yield everything whose name begins as a release's does."""
+
+    def lease(self, held: Held, expires: str) -> None:
+        """Let the tag of a resource say until when it is needed; empty takes the tag off."""
+
+
 class Topic(Protocol):
     """Notices to people."""
 
@@ -395,6 +420,8 @@ class Outside(Protocol):
     def deployments(self) -> Deployments: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def inventory(self) -> Inventory: ...
     @property
     def topic(self) -> Topic: ...
     @property
