@@ -104,6 +104,8 @@ def needed(
     if operation.startswith(("Create", "Update", "Register", "Put")):
         for role in _passed_roles(params):
             yield "iam:PassRole", role
+    if operation == "RegisterScalableTarget" and params.get("Tags"):
+        yield f"{prefix}:TagResource", _resource(service, prefix, params, account, region)
     if operation.startswith("Create") and params.get("Tags") and service == "sagemaker":
         yield "sagemaker:AddTags", _resource(service, prefix, params, account, region)
 

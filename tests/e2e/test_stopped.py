@@ -100,5 +100,53 @@ def test_stopped_in_mid_shift(app: App, champion: str, trips: dict[int, bytes]) 
     assert app.sagemaker_resources() == {f"taxi-fare-{champion}", f"taxi-fare-{champion}-prod"}
 
 
+def test_an_orphan_is_reaped_and_what_is_live_stays(app: App, champion: str) -> None:
+    """Somebody made an endpoint by hand with our tags, and forgot it."""
+    sagemaker, orphan = app.stack.aws.client("sagemaker"), "taxi-fare-20250101-000000-ffff"
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=f"taxi-fare-{champion}-prod")
+    tags = [
+        {"Key": "safe-deploy:model", "Value": "taxi-fare"},
+        {"Key": "safe-deploy:expires", "Value": "2026-01-01T00:00:00Z"},
+    ]
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{orphan}-prod", ProductionVariants=described["ProductionVariants"], Tags=tags
+    )
+    sagemaker.create_endpoint(EndpointName=f"{orphan}-prod", EndpointConfigName=f"{orphan}-prod", Tags=tags)
+    until(lambda: "Creating" not in sagemaker.describe_endpoint(EndpointName=f"{orphan}-prod")["EndpointStatus"])
+
+    def gone() -> bool:
+        invoke(app, "ReapLeasesFunction", {})
+        return not [name for name in app.sagemaker_resources() if orphan in name]
+
+    until(gone)
+    (mail, *_) = until(lambda: app.mails_about(f"endpoint {orphan}-prod"))
+    assert "there is no such release" in json.dumps(mail)
+    report = invoke(app, "ReapLeasesFunction", {"dryRun": True})
+    assert report["stays"] == {champion: "it is live"}
+    (cost,) = report["endpoints"]
+    assert (cost["endpoint"], cost["instances"]) == (f"taxi-fare-{champion}-prod", 1)
+    tagged = {tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn_of(app, champion))["Tags"]}
+    assert "safe-deploy:release" in tagged
+    assert "safe-deploy:expires" not in tagged
+    assert SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW).release == champion
+
+
+def invoke(app: App, logical_id: str, event: dict[str, Any]) -> Any:
+    """Invoke a function of the stack, as a person may."""
+    stack = app.stack.aws.client("cloudformation").describe_stack_resource(
+        StackName=app.stack.name, LogicalResourceId=logical_id
+    )
+    name = stack["StackResourceDetail"]["PhysicalResourceId"]
+    answer = app.stack.aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return json.load(answer["Payload"])
+
+
+def arn_of(app: App, release_id: str) -> str:
+    """The ARN of a release's production endpoint."""
+    sagemaker = app.stack.aws.client("sagemaker")
+    return str(sagemaker.describe_endpoint(EndpointName=f"taxi-fare-{release_id}-prod")["EndpointArn"])
+
+
 def test_every_call_was_permitted_by_its_role(aws: LocalAws, champion: str) -> None:
     assert not denied(aws)

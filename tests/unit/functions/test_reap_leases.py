@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,12 @@ def test_a_dry_run_changes_nothing_and_says_what_costs_money(succeeded: Story) -
         "expires": FUTURE,
         "why": "it is live",
     }
+
+
+def test_the_endpoint_that_serves_stays_whoever_says_it_is_his(succeeded: Story) -> None:
+    served = succeeded.outside.functions.versions["3"]
+    succeeded.outside.functions.versions["3"] = replace(served, release_id="somebody")
+    assert reap(succeeded)["stays"][SECOND] == "it is live"
 
 
 def test_what_is_live_stays_for_ever_and_has_no_expiry(succeeded: Story) -> None:
