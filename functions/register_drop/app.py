@@ -19,6 +19,7 @@ from safe_deploy.domain.live import Alias
 from safe_deploy.domain.manifest import CODE, Drop
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, Places, check_release_id
+from safe_deploy.domain.out_of_band import unacknowledged
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.registration import (
     DropContent,
@@ -99,6 +100,9 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
     with refusing():
         hyperparameters = folder.policy.with_overrides(content.manifest.hyperparameters)
         strategy = folder.policy.strategy_with(content.manifest.strategy)
+    by_hand = unacknowledged(outside.upkeep.last(), content.manifest.acknowledge)
+    if by_hand:
+        raise DropRefusedError(by_hand)
     alias = outside.functions.live()
     registration = Registration(
         Names.of(config.model_name(), request.release_id),

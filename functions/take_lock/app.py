@@ -19,6 +19,7 @@ from safe_deploy.domain.live import change_since
 from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.out_of_band import unacknowledged
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.entry import task
@@ -145,6 +146,9 @@ def stand_in_line(release: Release, reason: str, outside: Outside, now: datetime
 
 def why_stale(release: Release, outside: Outside) -> str | None:
     """Return a sentence about what has changed since a person said yes, or None when nothing has."""
+    by_hand = unacknowledged(outside.upkeep.last(), release.section("manifest").get("acknowledge") or ())
+    if by_hand:
+        return by_hand
     changed = change_since(release.champion, release.live_version, outside.functions.live())
     if changed:
         return changed

@@ -26,7 +26,8 @@ def champion(app: App, trips: dict[int, bytes]) -> str:
     served = SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW)
     if served.status == 200:
         return str(served.release)
-    execution = app.drop("champion", {"a.csv": shortened(trips[2019], 1)})
+    manifest = {"files": ["a.csv"], "acknowledge": ["alias-moved", "endpoint"]}
+    execution = app.drop("champion", {"a.csv": shortened(trips[2019], 1)}, manifest)
     app.approve(app.asked(execution))
     return str(json.loads(app.succeeded(execution)["output"])["releaseId"])
 
@@ -128,6 +129,25 @@ def test_an_orphan_is_reaped_and_what_is_live_stays(app: App, champion: str) -> 
     tagged = {tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn_of(app, champion))["Tags"]}
     assert "safe-deploy:release" in tagged
     assert "safe-deploy:expires" not in tagged
+    assert SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW).release == champion
+
+
+def test_an_edit_by_hand_is_found_told_and_not_built_upon(app: App, champion: str, trips: dict[int, bytes]) -> None:
+    """Somebody moves the alias to a version that serves nothing, and back."""
+    function, lambda_ = app.stack.outputs["PredictFunctionName"], app.stack.aws.client("lambda")
+    served = app.alias()["FunctionVersion"]
+    assert invoke(app, "CheckProductionFunction", {})["findings"] == []
+    lambda_.update_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    found = invoke(app, "CheckProductionFunction", {})["findings"]
+    assert [finding["id"] for finding in found] == ["alias-moved"]
+    (mail,) = until(lambda: app.mails_about("which serves nothing"))
+    assert "production was changed by hand" in json.dumps(mail)
+    ended = app.ended(app.drop("by-hand", {"t.csv": shortened(trips[2018], 5)}))
+    assert (ended["status"], ended["error"]) == ("FAILED", "DropRefused"), ended
+    assert "alias-moved" in ended["cause"]
+    lambda_.update_alias(FunctionName=function, Name="live", FunctionVersion=served)
+    assert invoke(app, "CheckProductionFunction", {})["findings"] == []
+    until(lambda: app.mails_about("production is as it should be again"))
     assert SignedClient(app.stack.outputs["ApiUrl"]).predict(ROW).release == champion
 
 

@@ -32,7 +32,7 @@ from safe_deploy.errors import (
     TransientError,
 )
 
-from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, Memory
+from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeUpkeep, Memory
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -194,11 +194,17 @@ class FakeEndpoints:
 
     def add(self, name: str, status: str = "InService", capture: int = 100) -> None:
         """Put an endpoint with its config there for a test."""
-        self.endpoints[name] = Endpoint(name, status, capture)
+        self.endpoints[name] = Endpoint(name, status, capture, name)
         self.configs.add(name)
 
     def describe(self, name: str) -> Endpoint | None:
         return self.endpoints.get(name)
+
+    def is_scaled(self, name: str) -> bool:
+        return name in self.scaling
+
+    def is_scheduled(self, name: str) -> bool:
+        return name in self.schedules
 
     def remove_schedule(self, name: str) -> bool:
         return self._remove(self.schedules, "schedule", name)
@@ -449,6 +455,7 @@ class FakeOutside:
         self.deployments = FakeDeployments()
         self.jobs = FakeJobs()
         self.inventory = FakeInventory()
+        self.upkeep = FakeUpkeep(self.memory)
         self.topic = FakeTopic()
         self.keys = FakeKeys()
         self.alarms = FakeAlarms()

@@ -27,6 +27,7 @@ class Memory:
     audit: list[dict[str, Any]] = field(default_factory=list)
     lock: Lock | None = None
     waiting: str = ""
+    check: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeReleases:
@@ -191,6 +192,19 @@ class FakeLocks:
         if self.memory.waiting != previous:
             raise ConditionFailedError("another release came to wait")
         self.memory.waiting = release_id
+
+
+class FakeUpkeep:
+    """The last check of production in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def last(self) -> dict[str, Any]:
+        return dict(self.memory.check)
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        self.memory.check = dict(stored(dict(item)))
 
 
 def stored(value: Any) -> Any:

@@ -26,6 +26,7 @@ from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.table import Table
 from safe_deploy.gateways.topics import SnsTopic
+from safe_deploy.gateways.upkeep import TableUpkeep
 
 
 class SystemClock:
@@ -115,6 +116,11 @@ class Aws:
     def inventory(self) -> AwsInventory:
         """Return what releases have in the account."""
         return AwsInventory(model_name())
+
+    @cached_property
+    def upkeep(self) -> TableUpkeep:
+        """Return what the hourly check of production saw last."""
+        return TableUpkeep(self._table)
 
     @cached_property
     def topic(self) -> SnsTopic:

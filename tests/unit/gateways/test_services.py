@@ -47,7 +47,9 @@ from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.objects import S3Objects
 from safe_deploy.gateways.predictions import SageMakerPredictions
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
+from safe_deploy.gateways.table import Table
 from safe_deploy.gateways.topics import SnsTopic
+from safe_deploy.gateways.upkeep import TableUpkeep
 
 from tests.fakes.aws import FakeObjects
 from tests.fakes.story import ARTIFACTS
@@ -730,3 +732,26 @@ def test_a_lease_is_a_tag(stub: Stub) -> None:
     AwsInventory("m").lease(held, "2026-01-31T12:00:00Z")
     sagemaker.add_response("delete_tags", {}, {"ResourceArn": held.arn, "TagKeys": ["safe-deploy:expires"]})
     AwsInventory("m").lease(held, "")
+
+
+def test_scaling_and_schedule_are_looked_for(stub: Stub) -> None:
+    asked = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceIds": ["endpoint/e/variant/AllTraffic"],
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    stub("application-autoscaling").add_response("describe_scalable_targets", {"ScalableTargets": []}, asked)
+    assert not AwsEndpoints().is_scaled("e")
+    scheduler = stub("scheduler")
+    for answer, expected in (("ENABLED", True), ("DISABLED", False)):
+        scheduler.add_response("get_schedule", {"State": answer}, {"Name": "s", "GroupName": "monitors"})
+        assert AwsEndpoints().is_scheduled("s") is expected
+    scheduler.add_client_error("get_schedule", "ResourceNotFoundException")
+    assert not AwsEndpoints().is_scheduled("s")
+
+
+def test_the_last_check_is_kept(aws: None) -> None:
+    upkeep = TableUpkeep(Table("records"))
+    assert upkeep.last() == {}
+    upkeep.write({"version": "2", "findings": [{"id": "endpoint", "text": "gone"}]})
+    assert upkeep.last()["findings"] == [{"id": "endpoint", "text": "gone"}]

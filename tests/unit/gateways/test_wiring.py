@@ -20,9 +20,21 @@ def test_gateways_and_fakes_stand_for_the_same_ports(settings: None) -> None:
     for port in ("releases", "approvals", "locks", "objects", "functions", "predictions", "endpoints"):
         assert getattr(real, port) is getattr(real, port)
         assert getattr(fake, port)
-    for port in ("executions", "deployments", "jobs", "inventory", "topic", "keys", "alarms", "metrics", "clock"):
+    for port in (
+        "executions",
+        "deployments",
+        "jobs",
+        "inventory",
+        "upkeep",
+        "topic",
+        "keys",
+        "alarms",
+        "metrics",
+        "clock",
+    ):
         assert getattr(real, port)
         assert getattr(fake, port)
+    assert fake.clock.now().tzinfo is not None
     assert real.clock.now().tzinfo is not None
 
 

@@ -18,6 +18,7 @@ FILES_LIMIT = 100
 DROP_KEY = re.compile(r"drops/(?P<name>[^/]+)/manifest\.json")
 DROP_KEY_LIMIT = 700
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ +=@-]*")
+FINDING = re.compile(r"[a-z]+(-[a-z]+)*")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -76,6 +77,8 @@ class Manifest:
     break_glass: str = ""
     """Why the release may shift although alarms fire; empty when it may not."""
     kind: str = DATA
+    acknowledge: tuple[str, ...] = ()
+    """Findings about production, changed by hand, that the release builds on all the same."""
 
     @classmethod
     def parse(cls, content: bytes) -> Manifest:
@@ -93,6 +96,7 @@ class Manifest:
             *_overrides(given),
             _break_glass(given),
             kind,
+            _acknowledge(given),
         )
         given.end()
         return manifest
@@ -109,6 +113,7 @@ class Manifest:
                 **({"canary": {"strategy": self.strategy}} if self.strategy is not None else {}),
             },
             "breakGlass": {"reason": self.break_glass} if self.break_glass else None,
+            "acknowledge": list(self.acknowledge),
         }
 
 
@@ -181,6 +186,15 @@ def _break_glass(given: Fields) -> str:
     if "requestedBy" not in given:
         given.fail("breakGlass", "needs requestedBy: somebody has to answer for it")
     return reason
+
+
+def _acknowledge(given: Fields) -> tuple[str, ...]:
+    if "acknowledge" not in given:
+        return ()
+    found = tuple(given.list("acknowledge", minimum=1, maximum=20))
+    if not all(isinstance(entry, str) and FINDING.fullmatch(entry) for entry in found):
+        given.fail("acknowledge", 'must hold ids of findings, such as "alias-moved"')
+    return found
 
 
 def _file(given: Fields, entry: Any) -> str:

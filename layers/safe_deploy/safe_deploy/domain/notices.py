@@ -62,6 +62,7 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
         f"{kind} {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
         "\n".join(numbers),
         _break_glass_words(data["manifest"]),
+        _acknowledged_words(data["manifest"]),
         f"Look at the evidence and decide, until {deadline}:\n{link}",
         "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
         f"Evidence: {_digest_words(evidence)}",
@@ -125,6 +126,23 @@ def reaped(model_name: str, removed: Sequence[str], why: Mapping[str, str], fail
     )
 
 
+def changed_by_hand(model_name: str, findings: Sequence[str], new: Sequence[str]) -> Notice:
+    """Tell that production isn't as the last release left it, or that it is again."""
+    if not findings:
+        return Notice.of(
+            f"{model_name}: production is as it should be again",
+            "Alias, endpoint, scaling and monitoring are as the last release or rollback left them.",
+        )
+    still = [entry for entry in findings if entry not in new]
+    return Notice.of(
+        f"{model_name}: production was changed by hand",
+        "\n".join(f"- {entry}" for entry in new) if new else "Less is wrong than before.",
+        "Still so:\n" + "\n".join(f"- {entry}" for entry in still) if still else "",
+        "Only releases and rollbacks should move production. The next release refuses to build on it, unless its "
+        "manifest acknowledges what was found. You are told again when this changes.",
+    )
+
+
 def no_traffic(model_name: str, release_id: str, endpoint_name: str, start: str, end: str) -> Notice:
     """Tell that nothing was captured."""
     return Notice.of(
@@ -175,6 +193,11 @@ def _break_glass_words(manifest: Mapping[str, Any]) -> str:
         f"BREAK GLASS: {manifest['requestedBy']} wants traffic to shift even if the alarms on what is live fire. "
         f"Their reason: {glass['reason']}"
     )
+
+
+def _acknowledged_words(manifest: Mapping[str, Any]) -> str:
+    known = manifest.get("acknowledge")
+    return f"CHANGED BY HAND, and built on all the same: {', '.join(known)}." if known else ""
 
 
 def _champion_words(release: Release) -> str:

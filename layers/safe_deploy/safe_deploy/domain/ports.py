@@ -34,6 +34,7 @@ class Endpoint:
     status: str
     capture_percentage: int
     """0 when nothing is captured."""
+    config_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,12 @@ class Endpoints(Protocol):
     def describe(self, name: str) -> Endpoint | None:
         """Return an endpoint, or None."""
 
+    def is_scaled(self, name: str) -> bool:
+        """Return whether an endpoint has a scalable target."""
+
+    def is_scheduled(self, name: str) -> bool:
+        """Return whether there is a schedule that is enabled."""
+
     def remove_schedule(self, name: str) -> bool:
         """Delete a schedule."""
 
@@ -343,6 +350,16 @@ class Inventory(Protocol):
 
     def lease(self, held: Held, expires: str) -> None:
         """Let the tag of a resource say until when it is needed; empty takes the tag off."""
+
+
+class Upkeep(Protocol):
+    """The hourly check of production."""
+
+    def last(self) -> dict[str, Any]:
+        """Return what the last check saw; nothing before the first."""
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        """Keep what a check saw, in place of the last."""
 
 
 class Topic(Protocol):
@@ -422,6 +439,8 @@ class Outside(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def inventory(self) -> Inventory: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
     @property
     def topic(self) -> Topic: ...
     @property

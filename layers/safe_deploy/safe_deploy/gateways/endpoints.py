@@ -35,7 +35,27 @@ class AwsEndpoints:
             name,
             str(found["EndpointStatus"]),
             int(capture.get("CurrentSamplingPercentage", 0)) if captures else 0,
+            str(found.get("EndpointConfigName", "")),
         )
+
+    def is_scaled(self, name: str) -> bool:
+        """Return whether an endpoint has a scalable target."""
+        with translating(f"look for the scalable target of {name}"):
+            found = client("application-autoscaling").describe_scalable_targets(
+                ServiceNamespace=NAMESPACE,
+                ResourceIds=[f"endpoint/{name}/variant/{VARIANT}"],
+                ScalableDimension=DIMENSION,
+            )
+        return bool(found["ScalableTargets"])
+
+    def is_scheduled(self, name: str) -> bool:
+        """Return whether there is a schedule that is enabled."""
+        try:
+            with translating(f"read the schedule {name}"):
+                found = client("scheduler").get_schedule(Name=name, GroupName=setting("SCHEDULE_GROUP"))
+        except NotFoundError:
+            return False
+        return bool(found["State"] == "ENABLED")
 
     def remove_schedule(self, name: str) -> bool:
         """Delete a schedule; return whether there was one."""

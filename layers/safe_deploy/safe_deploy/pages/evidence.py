@@ -15,7 +15,7 @@ def evidence_sections(evidence: Mapping[str, Any], digest: str) -> str:
     """Return the sections about code, metrics, data, dev test and origin; code first where it alone changes."""
     parts = [_metrics(evidence), _data(evidence), _dev_test(evidence), _origin(evidence, digest)]
     parts.insert(0 if evidence["kind"] == CODE else 1, inference_section(evidence))
-    return "\n".join((_break_glass(evidence), *parts))
+    return "\n".join((_break_glass(evidence), _acknowledged(evidence), *parts))
 
 
 def _break_glass(evidence: Mapping[str, Any]) -> str:
@@ -31,6 +31,14 @@ def _break_glass(evidence: Mapping[str, Any]) -> str:
         f'<div class="panel problem"><h2>Break glass</h2>\n<p>{escape(words)}</p>\n'
         f"<p>Reason: {escape(glass['reason'])}</p></div>"
     )
+
+
+def _acknowledged(evidence: Mapping[str, Any]) -> str:
+    known = evidence["data"]["manifest"].get("acknowledge")
+    if not known:
+        return ""
+    words = "Production was changed by hand. Whoever asks for this release knows, and builds on it all the same:"
+    return f'<div class="panel problem"><h2>Changed by hand</h2>\n<p>{words} {escape(", ".join(known))}</p></div>'
 
 
 def _metrics(evidence: Mapping[str, Any]) -> str:

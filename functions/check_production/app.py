@@ -1,0 +1,85 @@
+"""Look whether somebody has changed production by hand. Called every hour by a schedule, and by people.
+
+A finding is told once, again when it changes, and when all is well again. While a release or a rollback holds the lock,
+the alias is its business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from safe_deploy import config, observability
+from safe_deploy.domain import notices
+from safe_deploy.domain.live import Alias
+from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.out_of_band import ALIAS_MOVED, WEIGHTS_LEFT, Finding, alias_moved, serving
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import Release, State
+from safe_deploy.wiring import aws
+
+METRIC = "ChangesByHand"
+
+logger = observability.logger()
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
+    """Return {"at", "version", "releaseId", "findings": [{"id", "text"}]}."""
+    outside = outside or aws()
+    now, last = outside.clock.now(), outside.upkeep.last()
+    alias = outside.functions.live()
+    record = outside.releases.find(alias.main.release_id) if alias.main.serves else None
+    moving = is_moving(outside)
+    findings = [*traffic(alias, record, last, moving, outside), *serving(alias, record, outside.endpoints)]
+    # A version that nobody answers for is not taken as what should be, however often it is seen.
+    settled = not moving and not any(finding.id == ALIAS_MOVED for finding in findings)
+    seen = {"version": alias.main.version, "releaseId": alias.main.release_id} if settled else known(last)
+    item = {**seen, "at": iso(now) if settled else last.get("at"), "findings": [f.to_item() for f in findings]}
+    tell(findings, last, outside)
+    outside.metrics.put({"ModelName": config.model_name()}, {METRIC: float(len(findings))}, now)
+    outside.upkeep.write(item)
+    logger.info("production", extra={"found": item})
+    return item
+
+
+def is_moving(outside: Outside) -> bool:
+    """Return whether a release or a rollback that runs may be moving production."""
+    lock = outside.locks.read()
+    if lock is None or not lock.holder:
+        return False
+    return outside.executions.status(lock.execution_arn) == "RUNNING"
+
+
+def traffic(
+    alias: Alias, record: Release | None, last: dict[str, Any], moving: bool, outside: Outside
+) -> list[Finding]:
+    """Return what is wrong with the alias and its weights."""
+    if moving:
+        return [Finding(f["id"], f["text"]) for f in last.get("findings") or () if f["id"] == ALIAS_MOVED]
+    left = outside.releases.find(str(last.get("releaseId") or "")) if last.get("releaseId") else None
+    gone_back = left is not None and left.state is State.ROLLED_BACK
+    moved = alias_moved(alias, record, {**last, "abandoned": gone_back})
+    findings = [moved] if moved else []
+    if alias.is_shifting and not outside.deployments.in_progress():
+        shares = ", ".join(f"{share:.0%} to version {version}" for version, share in alias.others.items() if share > 0)
+        findings.append(Finding(WEIGHTS_LEFT, f"the alias sends {shares}, though no deployment is in progress"))
+    return findings
+
+
+def known(last: dict[str, Any]) -> dict[str, Any]:
+    """Return what the last check that was content saw."""
+    return {key: last.get(key) for key in ("version", "releaseId")}
+
+
+def tell(findings: list[Finding], last: dict[str, Any], outside: Outside) -> None:
+    """Tell people what has changed since the last check."""
+    before = [Finding(entry["id"], entry["text"]) for entry in last.get("findings") or ()]
+    if findings == before:
+        return
+    name, now = config.model_name(), outside.clock.now()
+    new = [finding for finding in findings if finding not in before]
+    notice = notices.changed_by_hand(name, [f.text for f in findings], [f.text for f in new])
+    outside.topic.publish(notice.subject, notice.text)
+    detail = {"findings": [finding.to_item() for finding in findings]}
+    outside.releases.audit("production", "Checked", "check_production", detail, now)
