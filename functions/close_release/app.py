@@ -79,6 +79,8 @@ def close(request: Request, outside: Outside) -> None:
     state, now = STATES[request.outcome], outside.clock.now()
     free_lock(request.release_id, outside)
     reason = reason_for(request, outside.releases.find(request.release_id))
+    if state is State.LIVE and outside.releases.get(request.release_id).item.get("rollback"):
+        return  # somebody has gone back from it before it could be announced
     release = settle(request, state, reason, outside)
     if release.item.get("approvalId"):
         ended = ApprovalState.EXPIRED if state is State.EXPIRED else ApprovalState.WITHDRAWN
@@ -117,6 +119,9 @@ def reason_for(request: Request, release: Release | None) -> str:
     if request.outcome == "live":
         return ""
     said = reason_of(request.error)
+    stopped = (release.item.get("stoppedBy") or {}) if release else {}
+    if stopped and request.outcome in ("rolledBack", "failed"):
+        said = f"{stopped['by']} went back to what served before: {stopped['reason']}; {said}"
     if release is not None and request.outcome == "rolledBack":
         checks = [release.item.get(name) or {} for name in ("versionCheck", "trafficCheck")]
         found = [failure for check in checks for failure in check.get("failures", ())]
@@ -138,6 +143,10 @@ def notes_of(request: Request, release: Release) -> list[str]:
     notes.extend(break_glass_note(release))
     if request.outcome in ("live", "rolledBack"):
         notes += told(release)
+    read_back = release.item.get("productionCheck") or {}
+    if request.outcome == "rolledBack" and read_back:
+        notes.append(f"Read back afterwards: {read_back['serving']}")
+        notes.extend(f"Not as it should be: {sentence}" for sentence in read_back["differences"])
     if request.clean_up:
         notes.append(f"Not everything could be removed, so look for leftovers: {reason_of(request.clean_up)}")
     if request.details.get("state"):

@@ -102,7 +102,7 @@ def why_waiting(lock: Lock | None, request: Request, outside: Outside, now: date
     if is_abandoned(lock, outside.executions.status(lock.execution_arn), now):
         logger.info("lock taken over", extra={"from": lock.holder})
         return None
-    return f"release {lock.holder} is moving production"
+    return f"{lock.words} is moving production"
 
 
 def why_unsafe(outside: Outside) -> str | None:

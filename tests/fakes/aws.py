@@ -12,7 +12,7 @@ from typing import Any
 from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.inference import LATEST, Inference
-from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.live import Alias, LiveVersion, Shift
 from safe_deploy.domain.ports import (
     Deployment,
     DeploymentProgress,
@@ -21,6 +21,7 @@ from safe_deploy.domain.ports import (
     Held,
     Invocation,
     LogEvent,
+    ModelPackage,
     StoredObject,
 )
 from safe_deploy.domain.source import Source
@@ -32,7 +33,7 @@ from safe_deploy.errors import (
     TransientError,
 )
 
-from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeUpkeep, Memory
+from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeRollbacks, FakeUpkeep, Memory
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -119,12 +120,15 @@ class FakeFunctions:
         self.trial: Mapping[str, str] | None = None
 
     def live(self) -> Alias:
-        return Alias(self.versions[self.alias], dict(self.weights))
+        return Alias(self.version(self.alias), dict(self.weights))
 
     def version(self, version: str) -> LiveVersion:
         if version not in self.versions:
             raise NotFoundError(f"there is no version {version}")
         return self.versions[version]
+
+    def published(self) -> Iterator[LiveVersion]:
+        yield from (found for version, found in self.versions.items() if version != LATEST)
 
     def invoke(
         self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
@@ -239,6 +243,16 @@ class FakeEndpoints:
         return True
 
 
+class FakePackages:
+    """Model packages by ARN."""
+
+    def __init__(self) -> None:
+        self.packages: dict[str, ModelPackage] = {}
+
+    def find(self, arn: str) -> ModelPackage | None:
+        return self.packages.get(arn)
+
+
 class FakeExecutions:
     """Executions by ARN, and tasks that wait."""
 
@@ -277,6 +291,7 @@ class FakeDeployments:
 
     def __init__(self) -> None:
         self.deployments: dict[str, Deployment] = {}
+        self.shift: Shift | None = None
         self.reports: list[tuple[str, str, bool]] = []
         self.running: list[str] = []
         self.stopped: list[str] = []
@@ -290,6 +305,9 @@ class FakeDeployments:
         if deployment_id not in self.deployments:
             raise NotFoundError(f"there is no deployment {deployment_id}")
         return self.deployments[deployment_id]
+
+    def under_way(self) -> Shift | None:
+        return self.shift
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         self.reports.append((deployment_id, hook_execution_id, succeeded))
@@ -445,12 +463,14 @@ class FakeOutside:
         self.clock = FakeClock()
         self.releases = FakeReleases(self.memory)
         self.approvals = FakeApprovals(self.memory)
+        self.rollbacks = FakeRollbacks(self.memory)
         self.locks = FakeLocks(self.memory)
         self.objects = FakeObjects()
         self.functions = FakeFunctions()
         self.request_logs = FakeRequestLogs()
         self.predictions = FakePredictions(self.clock)
         self.endpoints = FakeEndpoints()
+        self.packages = FakePackages()
         self.executions = FakeExecutions()
         self.deployments = FakeDeployments()
         self.jobs = FakeJobs()

@@ -25,6 +25,7 @@ class Memory:
     data: dict[str, tuple[str, str]] = field(default_factory=dict)
     approvals: dict[str, Approval] = field(default_factory=dict)
     audit: list[dict[str, Any]] = field(default_factory=list)
+    rollbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: Lock | None = None
     waiting: str = ""
     check: dict[str, Any] = field(default_factory=dict)
@@ -163,6 +164,19 @@ class FakeApprovals:
 
     def _change(self, approval_id: str, **changes: Any) -> None:
         self.memory.approvals[approval_id] = replace(self.memory.approvals[approval_id], **changes)
+
+
+class FakeRollbacks:
+    """Rollback records in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def find(self, rollback_id: str) -> dict[str, Any]:
+        return dict(self.memory.rollbacks.get(rollback_id, {}))
+
+    def write(self, rollback_id: str, item: Mapping[str, Any]) -> None:
+        self.memory.rollbacks[rollback_id] = dict(stored(dict(item)))
 
 
 class FakeLocks:

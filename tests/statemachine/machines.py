@@ -204,6 +204,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
             {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}},
             {"FunctionVersion": "2"},
         ],
+        "Verify Rollback": payload({"passed": True, "differences": [], "serving": "Production serves."}),
         "Reject Model": {"ModelPackageArn": "arn"},
         "Tell Without Record": {"MessageId": "m"},
     }

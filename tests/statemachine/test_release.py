@@ -6,9 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 
 from localaws.stepfunctions.testing import Outcome, TaskError, run
 from tests.statemachine.machines import (
@@ -23,6 +21,7 @@ from tests.statemachine.machines import (
     payload,
     registered,
 )
+from tests.statemachine.requests import checked
 
 MACHINE = json.loads(definition("release"))
 TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
@@ -48,6 +47,7 @@ WAY_OUT = {
     "Stop Deployment",
     "Read Ended Deployment",
     "Confirm Rollback",
+    "Verify Rollback",
     "Reject Model",
 }
 OWN_STEPS = {
@@ -455,52 +455,11 @@ def test_code_that_was_deployed_in_the_last_moment_makes_the_yes_stale(error: st
     assert "Shift Traffic" not in outcome.path
 
 
-SERVICES = {
-    "lambda": "lambda",
-    "sagemaker": "sagemaker",
-    "sns": "sns",
-    "codedeploy": "codedeploy",
-    "scheduler": "scheduler",
-    "applicationautoscaling": "application-autoscaling",
-}
-
-
 def test_every_request_satisfies_the_services_own_model() -> None:
     """GIVEN a whole release WHEN its requests are held against botocore's models THEN each one fits."""
-    session = botocore.session.get_session()
-    outcome = release(shift=OWN_STEPS)
-    checked = set()
-    for state, requests in outcome.requests.items():
-        resource = (TASKS | BRANCHES | WATCHING)[state]["Resource"]
-        parts = resource.split(":")
-        service, action = (parts[6], parts[7]) if parts[5] == "aws-sdk" else (parts[5], parts[6])
-        operation = action.split(".")[0]
-        operation = operation[0].upper() + operation[1:]
-        if service == "lambda" and operation == "Invoke":
-            continue
-        model = session.get_service_model(SERVICES[service]).operation_model(operation)
-        shape: Any = model.input_shape
-        for request in requests:
-            shaped = lower_camel(request, shape) if service == "codedeploy" else request
-            report = ParamValidator().validate(shaped, shape)
-            assert not report.has_errors(), f"{state}: {report.generate_report()}"
-            unknown = set(shaped) - set(shape.members)
-            assert not unknown, f"{state}: unknown members {unknown}"
-            checked.add(state)
-    to_check = {n for n, s in (TASKS | BRANCHES | WATCHING).items() if ":lambda:invoke" not in s["Resource"]}
-    assert checked == to_check - WAY_OUT
-
-
-def lower_camel(value: Any, shape: Any) -> Any:
-    """Step Functions takes PascalCase for every service; CodeDeploy's own members begin in lower case."""
-    if shape.type_name == "structure":
-        return {
-            name[0].lower() + name[1:]: lower_camel(item, shape.members[name[0].lower() + name[1:]])
-            for name, item in value.items()
-        }
-    if shape.type_name == "list":
-        return [lower_camel(item, shape.member) for item in value]
-    return value
+    every = TASKS | BRANCHES | WATCHING
+    to_check = {n for n, s in every.items() if ":lambda:invoke" not in s["Resource"]}
+    assert checked(release(shift=OWN_STEPS), every) == to_check - WAY_OUT
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from safe_deploy import errors
 
 from tests.statemachine.machines import ROOT, definition
 
-MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachines").glob("*.asl.yaml"))
 AWS_PREFIXES = (
     "States.",
     "Lambda.",
@@ -21,6 +20,9 @@ AWS_PREFIXES = (
     "Scheduler.",
     "ApplicationAutoScaling.",
 )
+
+
+MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachines").glob("*.asl.yaml"))
 
 
 def tasks() -> Iterator[tuple[str, str, dict[str, Any], bool]]:

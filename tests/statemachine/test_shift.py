@@ -20,8 +20,13 @@ def rolled_back(outcome: Outcome, words: str) -> None:
     """Check that the deployment was stopped, traffic was seen to be back, and a person hears why."""
     assert (outcome.status, outcome.path[-1]) == ("FAILED", "Rolled Back")
     assert outcome.requests["Stop Deployment"] == [{"DeploymentId": "d-ABC", "AutoRollbackEnabled": True}]
-    order = [outcome.path.index(state) for state in ("Stop Deployment", "Confirm Rollback", "Clean Up")]
+    states = ("Stop Deployment", "Confirm Rollback", "Verify Rollback", "Clean Up")
+    order = [outcome.path.index(state) for state in states]
     assert order == sorted(order)
+    assert outcome.requests["Verify Rollback"][0]["Payload"] == {
+        "version": "2",
+        "leftReleaseId": outcome.requests["Register Drop"][0]["Payload"]["releaseId"],
+    }
     told = closed_as(outcome)
     assert (told["outcome"], told["state"]) == ("rolledBack", "Follow Shift")
     assert words in told["error"]["Cause"]
@@ -137,6 +142,11 @@ def test_a_rollback_that_can_not_be_confirmed_still_ends() -> None:
     weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}}
     outcome = release(Watch_Shift=looked("stop", WORSE), Confirm_Rollback=weighted)
     assert outcome.path[-1] == "Rolled Back"
+
+
+def test_a_rollback_that_can_not_be_read_back_is_told_as_what_it_is() -> None:
+    outcome = release(Watch_Shift=looked("stop", WORSE), Verify_Rollback=DENIED)
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Rolled Back", "rolledBack")
 
 
 def test_steps_that_codedeploy_has_not_are_made_once() -> None:

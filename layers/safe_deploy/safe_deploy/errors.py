@@ -11,7 +11,8 @@ SafeDeployError
     ├── ConditionFailedError   somebody else was first: a conditional write did not hold
     ├── IllegalTransitionError the release is in a state from which this can't follow
     ├── LiveEndpointError      production serves from what was to be removed
-    └── ModelAnswerError       the endpoint was reached, and failed or answered nonsense
+    ├── ModelAnswerError       the endpoint was reached, and failed or answered nonsense
+    └── NoWayBackError         production can't go back to the release that was asked for
 
 `TransientError` has no children on purpose: an `ErrorEquals` matches a class's own name only.
 """
@@ -65,3 +66,7 @@ class LiveEndpointError(RefusedError):
 
 class ModelAnswerError(RefusedError):
     """The endpoint was reached, and failed or answered nonsense."""
+
+
+class NoWayBackError(RefusedError):
+    """Production can't go back to the release that was asked for. The text says why, and what one can do."""

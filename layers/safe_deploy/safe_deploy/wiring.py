@@ -21,9 +21,11 @@ from safe_deploy.gateways.locks import TableLocks
 from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.model_source import read_source
 from safe_deploy.gateways.objects import S3Objects
+from safe_deploy.gateways.packages import RegisteredPackages
 from safe_deploy.gateways.predictions import SageMakerPredictions
 from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
+from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
 from safe_deploy.gateways.topics import SnsTopic
 from safe_deploy.gateways.upkeep import TableUpkeep
@@ -63,6 +65,11 @@ class Aws:
         return TableApprovals(self._table)
 
     @cached_property
+    def rollbacks(self) -> TableRollbacks:
+        """Return what became of each attempt to go back."""
+        return TableRollbacks(self._table)
+
+    @cached_property
     def locks(self) -> TableLocks:
         """Return the production lock."""
         return TableLocks(self._table)
@@ -91,6 +98,11 @@ class Aws:
     def endpoints(self) -> AwsEndpoints:
         """Return the endpoints and what surrounds them, to be looked at."""
         return AwsEndpoints()
+
+    @cached_property
+    def packages(self) -> RegisteredPackages:
+        """Return the model registry."""
+        return RegisteredPackages()
 
     @cached_property
     def executions(self) -> StepFunctionsExecutions:

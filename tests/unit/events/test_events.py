@@ -10,7 +10,7 @@ import boto3  # its import looks for sockets, so it comes before they are turned
 import pytest
 from safe_deploy.domain.ports import Deployment
 
-from tests.fakes.story import ENVIRONMENT, FIRST, ROOT, Story
+from tests.fakes.story import ENVIRONMENT, FIRST, ROOT, SECOND, Story
 
 EVENTS = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "predict")
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
@@ -46,6 +46,10 @@ def prepare(story: Story, event: Path) -> None:
             story.check_gates()
         if function == "ask_for_approval":
             story.test_endpoint()
+        return
+    if "rollback" in function:
+        story.until_live()
+        story.until_live(SECOND, "tuesday", "3", champion=4.5)
         return
     story.decide(story.until_asked())
     if (

@@ -12,15 +12,16 @@ import pytest
 from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
 from safe_deploy.domain.lock import Lock, taken
 from safe_deploy.domain.manifest import Drop
-from safe_deploy.domain.ports import Approvals, Locks, Releases
+from safe_deploy.domain.ports import Approvals, Locks, Releases, Rollbacks
 from safe_deploy.domain.release import RETURNING, STEPS, State
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 from safe_deploy.gateways.approvals import TableApprovals
 from safe_deploy.gateways.locks import TableLocks
 from safe_deploy.gateways.releases import TableReleases
+from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
 
-from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, Memory
+from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeRollbacks, Memory
 from tests.fakes.story import ENVIRONMENT, FIRST, SECOND
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -29,11 +30,12 @@ DROP = Drop("drops", "drops/monday/manifest.json", "v1")
 
 @dataclass
 class Records:
-    """The three stores, over one table or one memory."""
+    """The stores, over one table or one memory."""
 
     releases: Releases
     approvals: Approvals
     locks: Locks
+    rollbacks: Rollbacks
 
 
 @pytest.fixture(params=["table", "fake"])
@@ -41,11 +43,11 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
     """The stores, real over moto's DynamoDB and fake."""
     if request.param == "fake":
         memory = Memory()
-        yield Records(FakeReleases(memory), FakeApprovals(memory), FakeLocks(memory))
+        yield Records(FakeReleases(memory), FakeApprovals(memory), FakeLocks(memory), FakeRollbacks(memory))
         return
     request.getfixturevalue("aws")
     table = Table(ENVIRONMENT["TABLE_NAME"])
-    yield Records(TableReleases(table), TableApprovals(table), TableLocks(table))
+    yield Records(TableReleases(table), TableApprovals(table), TableLocks(table), TableRollbacks(table))
 
 
 def test_a_drop_is_registered_once(records: Records) -> None:
@@ -299,3 +301,11 @@ def test_who_waits_is_known_and_changes_only_from_what_was_read(records: Records
             locks.wait(SECOND, previous=stale)
     locks.wait(SECOND, previous=FIRST)
     assert locks.waiting() == SECOND
+
+
+def test_a_rollback_is_written_and_found(records: Records) -> None:
+    assert records.rollbacks.find("rollback-1") == {}
+    records.rollbacks.write("rollback-1", {"outcome": "failed"})
+    records.rollbacks.write("rollback-1", {"outcome": "restored", "differences": [], "told": True})
+    found = records.rollbacks.find("rollback-1")
+    assert (found["outcome"], found["differences"], found["told"]) == ("restored", [], True)

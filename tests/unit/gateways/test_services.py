@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
 from safe_deploy.domain.inference import Inference
+from safe_deploy.domain.live import Shift
 from safe_deploy.domain.ports import (
     Deployment,
     DeploymentProgress,
@@ -22,6 +23,7 @@ from safe_deploy.domain.ports import (
     Held,
     Invocation,
     LifecycleEvent,
+    ModelPackage,
     Objects,
 )
 from safe_deploy.errors import (
@@ -45,6 +47,7 @@ from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.objects import S3Objects
+from safe_deploy.gateways.packages import RegisteredPackages
 from safe_deploy.gateways.predictions import SageMakerPredictions
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.table import Table
@@ -655,7 +658,9 @@ def test_deployments_in_progress_are_found_and_stopped_with_rollback(stub: Stub)
     }
     spec = {
         "version": 0.0,
-        "Resources": [{"Predict": {"Properties": {"Name": "p", "Alias": "live", "TargetVersion": "3"}}}],
+        "Resources": [
+            {"Predict": {"Properties": {"Name": "p", "Alias": "live", "CurrentVersion": "2", "TargetVersion": "3"}}}
+        ],
     }
     revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(spec)}}
     codedeploy.add_response("list_deployments", {"deployments": [], "nextToken": "more"}, asked)
@@ -755,3 +760,77 @@ def test_the_last_check_is_kept(aws: None) -> None:
     assert upkeep.last() == {}
     upkeep.write({"version": "2", "findings": [{"id": "endpoint", "text": "gone"}]})
     assert upkeep.last()["findings"] == [{"id": "endpoint", "text": "gone"}]
+
+
+def under_way(status: str = "InProgress", **changes: Any) -> dict[str, Any]:
+    described = deployment("String", {"content": APP_SPEC})
+    described["deploymentInfo"] |= {"status": status, **changes}
+    return described
+
+
+LISTED = {
+    "applicationName": "shifts",
+    "deploymentGroupName": "predict",
+    "includeOnlyStatuses": ["Created", "Queued", "InProgress", "Baking", "Ready"],
+}
+
+
+def test_a_deployment_under_way_is_found_with_both_versions(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    codedeploy.add_response("list_deployments", {"deployments": ["d-1", "d-2"]}, LISTED)
+    codedeploy.add_response("get_deployment", under_way("Succeeded"), {"deploymentId": "d-1"})
+    codedeploy.add_response("get_deployment", under_way(), {"deploymentId": "d-2"})
+    assert CodeDeployDeployments().under_way() == Shift("d-2", "3", "4"), "d-1 ended after it was listed"
+
+
+def test_codedeploys_own_way_back_is_told_apart(stub: Stub) -> None:
+    info: dict[str, Any] = {"rollbackInfo": {"rollbackTriggeringDeploymentId": "d-0"}}
+    stub("codedeploy").add_response("list_deployments", {"deployments": ["d-1"]})
+    stub("codedeploy").add_response("get_deployment", under_way(**info))
+    found = CodeDeployDeployments().under_way()
+    assert found is not None
+    assert found.undoes
+
+
+def test_no_deployment_under_way_is_none(stub: Stub) -> None:
+    stub("codedeploy").add_response("list_deployments", {"deployments": []}, LISTED)
+    assert CodeDeployDeployments().under_way() is None
+
+
+# ---- what going back looks at ----
+
+
+def test_every_published_version_is_listed_with_its_release(stub: Stub) -> None:
+    listed = [
+        {"Version": "$LATEST", "Environment": {"Variables": {"RELEASE_ID": "r2", "ENDPOINT_NAME": "e2"}}},
+        {"Version": "1"},
+    ]
+    more = [{"Version": "2", "Environment": {"Variables": {"RELEASE_ID": "r2", "ENDPOINT_NAME": "e2"}}}]
+    function = stub("lambda")
+    function.add_response(
+        "list_versions_by_function", {"Versions": listed, "NextMarker": "m"}, {"FunctionName": "predict"}
+    )
+    function.add_response("list_versions_by_function", {"Versions": more}, {"FunctionName": "predict", "Marker": "m"})
+    found = LambdaFunctions("predict", "live").published()
+    assert [(v.version, v.release_id, v.endpoint_name) for v in found] == [("1", "", ""), ("2", "r2", "e2")]
+
+
+PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/m/1"
+
+
+def test_a_model_package_is_read_with_what_an_endpoint_is_made_from(stub: Stub) -> None:
+    answer = {
+        "ModelPackageName": "m/1",
+        "ModelPackageArn": PACKAGE,
+        "CreationTime": AT,
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+        "ModelApprovalStatus": "Approved",
+        "InferenceSpecification": {"Containers": [{"Image": "image", "ModelDataUrl": "s3://b/model.tar.gz"}]},
+    }
+    sagemaker = stub("sagemaker")
+    sagemaker.add_response("describe_model_package", answer, {"ModelPackageName": PACKAGE})
+    assert RegisteredPackages().find(PACKAGE) == ModelPackage("Approved", "image", "s3://b/model.tar.gz")
+    gone = f"ModelPackage {PACKAGE} does not exist."
+    sagemaker.add_client_error("describe_model_package", "ValidationException", gone)
+    assert RegisteredPackages().find(PACKAGE) is None

@@ -17,10 +17,11 @@ from tests.fakes.aws import FakeOutside
 def test_gateways_and_fakes_stand_for_the_same_ports(settings: None) -> None:
     real: Outside = Aws()
     fake: Outside = FakeOutside()
-    for port in ("releases", "approvals", "locks", "objects", "functions", "predictions", "endpoints"):
+    for port in ("releases", "approvals", "rollbacks", "locks", "objects", "functions", "predictions", "endpoints"):
         assert getattr(real, port) is getattr(real, port)
         assert getattr(fake, port)
     for port in (
+        "packages",
         "executions",
         "deployments",
         "jobs",

@@ -31,6 +31,7 @@ class Target:
 
     function_name: str
     alias: str
+    current_version: str
     version: str
 
     @classmethod
@@ -42,7 +43,7 @@ class Target:
         if len(names) != 1:
             raise InvalidRequestError("the AppSpec: Resources[0] must hold one function")
         properties = entry.object(names[0]).object("Properties")
-        return cls(*(properties.text(key) for key in ("Name", "Alias", "TargetVersion")))
+        return cls(*(properties.text(key) for key in ("Name", "Alias", "CurrentVersion", "TargetVersion")))
 
 
 def endpoint_failure(endpoint: Endpoint | None, name: str) -> str | None:

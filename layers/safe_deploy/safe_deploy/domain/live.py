@@ -41,6 +41,17 @@ class Alias:
         return any(weight > 0 for weight in self.others.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A CodeDeploy deployment of the inference function that is under way."""
+
+    deployment_id: str
+    current_version: str
+    target_version: str
+    undoes: bool = False
+    """Whether it is CodeDeploy's own way back from another deployment; its versions are not read then."""
+
+
 def change_since(champion: Champion | None, live_version: str, alias: Alias) -> str | None:
     """Return a sentence about how production has changed since a release saw it, or None when it hasn't."""
     then = champion.release_id if champion else None

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 HELD_FOR = timedelta(hours=2)
+ROLLBACK = "rollback-"
+"""What the name of a rollback begins with, as the lock's holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,20 @@ class Lock:
     """Who may move production. The fencing token grows with every new holder."""
 
     holder: str
-    """A release id; empty when the lock is free."""
+    """A release id, or a rollback's; empty when the lock is free."""
     execution_arn: str
     fencing_token: int
     expires_at: datetime
+
+    @property
+    def words(self) -> str:
+        """Return the holder as a person reads it."""
+        return f"the rollback {self.holder}" if self.is_rollbacks else f"release {self.holder}"
+
+    @property
+    def is_rollbacks(self) -> bool:
+        """Return whether a rollback holds the lock. It has precedence: a release that holds it loses it."""
+        return self.holder.startswith(ROLLBACK)
 
     def released(self) -> Lock:
         """Return the lock, free."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from safe_deploy.domain.alarms import Alarm
 from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
-from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.live import Alias, LiveVersion, Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.release import Release, State
@@ -47,6 +47,16 @@ class Invocation:
     request_id: str = ""
     log: str = ""
     """The end of the invocation's log, if it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPackage:
+    """A version in the model registry."""
+
+    approval: str
+    """Approved, Rejected or PendingManualApproval."""
+    image: str
+    model_data_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +231,16 @@ class Approvals(Protocol):
         """End a pending approval that nobody decided; one that is decided stays as it is."""
 
 
+class Rollbacks(Protocol):
+    """What became of each attempt to go back."""
+
+    def find(self, rollback_id: str) -> dict[str, Any]:
+        """Return what is on record about a rollback; nothing when it is new."""
+
+    def write(self, rollback_id: str, item: Mapping[str, Any]) -> None:
+        """Create or replace a rollback's record."""
+
+
 class Locks(Protocol):
     """The production lock."""
 
@@ -245,6 +265,9 @@ class Functions(Protocol):
 
     def version(self, version: str) -> LiveVersion:
         """Return a version's code, release and endpoint; also of `$LATEST`. Raises NotFoundError."""
+
+    def published(self) -> Iterator[LiveVersion]:
+        """Yield every published version."""
 
     def invoke(
         self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
@@ -300,6 +323,13 @@ class Endpoints(Protocol):
         """Delete a model."""
 
 
+class Packages(Protocol):
+    """The model registry."""
+
+    def find(self, arn: str) -> ModelPackage | None:
+        """Return a model package, or None."""
+
+
 class Executions(Protocol):
     """Executions of the state machine."""
 
@@ -324,6 +354,9 @@ class Deployments(Protocol):
 
     def progress(self, deployment_id: str) -> DeploymentProgress:
         """Return how far a deployment has come. Raises NotFoundError."""
+
+    def under_way(self) -> Shift | None:
+        """Return the deployment that is moving traffic now, or about to."""
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""
@@ -420,6 +453,8 @@ class Outside(Protocol):
     @property
     def approvals(self) -> Approvals: ...
     @property
+    def rollbacks(self) -> Rollbacks: ...
+    @property
     def locks(self) -> Locks: ...
     @property
     def objects(self) -> Objects: ...
@@ -431,6 +466,8 @@ class Outside(Protocol):
     def predictions(self) -> Predictions: ...
     @property
     def endpoints(self) -> Endpoints: ...
+    @property
+    def packages(self) -> Packages: ...
     @property
     def executions(self) -> Executions: ...
     @property

@@ -1,6 +1,6 @@
 """AWS CodeDeploy: what a deployment shifts traffic to and how far it is, a hook's verdict, and stopping.
 
-Used by the two hooks, watch_shift, the lock, and when a release is abandoned.
+Used by the two hooks, watch_shift, the lock, plan_rollback, and when a release is abandoned.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from safe_deploy.config import setting
 from safe_deploy.domain.deployment import Target
+from safe_deploy.domain.live import Shift
 from safe_deploy.domain.ports import Deployment, DeploymentProgress, LifecycleEvent
 from safe_deploy.gateways.clients import client, error_code, translating
 
@@ -49,6 +50,19 @@ class CodeDeployDeployments:
             ),
         )
 
+    def under_way(self) -> Shift | None:
+        """Return the deployment that is moving traffic now, or about to. CodeDeploy runs one at a time."""
+        for deployment_id in self._listed():
+            with translating(f"read the deployment {deployment_id}"):
+                info = client("codedeploy").get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+            if info["status"] not in MAY_MOVE_TRAFFIC:
+                continue
+            if (info.get("rollbackInfo") or {}).get("rollbackTriggeringDeploymentId"):
+                return Shift(deployment_id, "", "", undoes=True)
+            target = Target.parse(self._app_spec(info))
+            return Shift(deployment_id, target.current_version, target.version)
+        return None
+
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""
         with translating(f"report to the deployment {deployment_id}"):
@@ -64,6 +78,19 @@ class CodeDeployDeployments:
 
     def in_progress(self) -> list[Deployment]:
         """Return the deployments that may still move traffic."""
+        return [self.get(deployment_id) for deployment_id in self._listed()]
+
+    def stop(self, deployment_id: str) -> None:
+        """Stop a deployment and send traffic back; one that has ended stays as it is."""
+        with translating(f"stop the deployment {deployment_id}"):
+            try:
+                client("codedeploy").stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
+            except ClientError as error:
+                if error_code(error) not in HAS_ENDED:
+                    raise
+
+    @staticmethod
+    def _listed() -> list[str]:
         with translating("list the deployments in progress"):
             pages = (
                 client("codedeploy")
@@ -74,17 +101,7 @@ class CodeDeployDeployments:
                     includeOnlyStatuses=MAY_MOVE_TRAFFIC,
                 )
             )
-            found = [deployment_id for page in pages for deployment_id in page["deployments"]]
-        return [self.get(deployment_id) for deployment_id in found]
-
-    def stop(self, deployment_id: str) -> None:
-        """Stop a deployment and send traffic back; one that has ended stays as it is."""
-        with translating(f"stop the deployment {deployment_id}"):
-            try:
-                client("codedeploy").stop_deployment(deploymentId=deployment_id, autoRollbackEnabled=True)
-            except ClientError as error:
-                if error_code(error) not in HAS_ENDED:
-                    raise
+            return [deployment_id for page in pages for deployment_id in page["deployments"]]
 
     @staticmethod
     def _app_spec(found: dict[str, Any]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from safe_deploy.domain.canonical import digest
-from safe_deploy.domain.inference import Inference
+from safe_deploy.domain.inference import LATEST, Inference
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import Invocation
 from safe_deploy.gateways.clients import client, translating
@@ -37,13 +37,15 @@ class LambdaFunctions:
         """Return a version's code, and its release and endpoint, from its environment. Raises NotFoundError."""
         with translating(f"read version {version} of {self.name}"):
             found = client("lambda").get_function_configuration(FunctionName=self.name, Qualifier=version)
-        variables = (found.get("Environment") or {}).get("Variables") or {}
-        return LiveVersion(
-            version,
-            variables.get("RELEASE_ID", ""),
-            variables.get("ENDPOINT_NAME", ""),
-            Inference(str(found.get("CodeSha256", "")), _settings(found, variables)),
-        )
+        return _described(version, found)
+
+    def published(self) -> Iterator[LiveVersion]:
+        """Yield every published version with its release and endpoint."""
+        with translating(f"list the versions of {self.name}"):
+            for page in client("lambda").get_paginator("list_versions_by_function").paginate(FunctionName=self.name):
+                for found in page["Versions"]:
+                    if found["Version"] != LATEST:
+                        yield _described(str(found["Version"]), found)
 
     def invoke(
         self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
@@ -66,6 +68,16 @@ class LambdaFunctions:
                 str(found.get("ResponseMetadata", {}).get("RequestId", "")),
                 base64.b64decode(found.get("LogResult", "")).decode("utf-8", "replace"),
             )
+
+
+def _described(version: str, found: Mapping[str, Any]) -> LiveVersion:
+    variables = (found.get("Environment") or {}).get("Variables") or {}
+    return LiveVersion(
+        version,
+        variables.get("RELEASE_ID", ""),
+        variables.get("ENDPOINT_NAME", ""),
+        Inference(str(found.get("CodeSha256", "")), _settings(found, variables)),
+    )
 
 
 def _settings(found: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:

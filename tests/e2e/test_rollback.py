@@ -1,0 +1,265 @@
+"""Going back on the local AWS, under traffic: to a warm release, forward again, to a retired one; refusals; a shift.
+
+The tests tell one story and run in their order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.release import Execution
+from demo.stack import LocalAws
+from demo.traffic import Traffic, rows_of
+from tests.e2e.conftest import App
+from tests.e2e.iam import denied
+
+pytestmark = pytest.mark.e2e
+
+MODEL = "parcels-back"
+GRACE_MINUTES = 40  # 40 s here: long enough for several changes within it, short enough to wait for its end
+BY = "Ada Lovelace"
+
+
+@dataclass
+class Story:
+    """Two releases of a model, one after the other, and traffic on them."""
+
+    app: App
+    traffic: Traffic
+    first: str
+    second: str
+
+    def roll_back(self, **asked: str) -> Execution:
+        """Run the command that the output names."""
+        given = {"reason": "answers look too low", "by": BY, **asked}
+        return self.start(given)
+
+    def start(self, given: dict[str, str]) -> Execution:
+        """Start the rollback machine."""
+        machine = self.app.stack.outputs["RollbackStateMachineArn"]
+        client = self.app.stack.aws.client("stepfunctions")
+        arn = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+        return Execution(self.app.stack.aws, arn)
+
+    def recorded(self, execution: Execution, patience: float = 120) -> float:
+        """Wait until a rollback is recorded and told; the seconds that it took."""
+        began = time.monotonic()
+        described = execution.follow(
+            lambda _: None, until=lambda: "Keep Release Warm" in execution.entered(), patience=patience
+        )
+        assert described["status"] == "RUNNING", described
+        return time.monotonic() - began
+
+    def serving(self) -> str:
+        """Which release the alias names, without weights."""
+        alias = self.app.alias()
+        assert not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+        function = self.app.stack.outputs["PredictFunctionName"]
+        version = self.app.stack.aws.client("lambda").get_function_configuration(
+            FunctionName=function, Qualifier=alias["FunctionVersion"]
+        )
+        return str(version["Environment"]["Variables"]["RELEASE_ID"])
+
+    def record(self, release_id: str) -> dict[str, Any]:
+        """A release's record, strings only."""
+        table = self.app.stack.aws.client("dynamodb")
+        key = {"pk": {"S": "RELEASE"}, "sk": {"S": release_id}}
+        found = table.get_item(TableName=self.app.stack.outputs["TableName"], Key=key, ConsistentRead=True)["Item"]
+        return {name: next(iter(value.values())) for name, value in found.items()}
+
+    def schedules(self) -> set[str]:
+        """What is monitored."""
+        scheduler = self.app.stack.aws.client("scheduler")
+        return {s["Name"] for s in scheduler.list_schedules(GroupName=f"{self.app.stack.name}-monitor")["Schedules"]}
+
+    def endpoints(self) -> set[str]:
+        """Every endpoint of the model."""
+        return {name for name in self.app.sagemaker_resources() if name.endswith(("-prod", "-dev"))}
+
+    def mail(self, subject: str) -> str:
+        """The newest mail with a subject."""
+        found = [mail for mail in self.app.mails_about(MODEL) if mail.get("subject") == subject]
+        assert found, f"no mail says {subject!r}"
+        return json.dumps(found[-1])
+
+    def no_request_failed(self, since: float) -> int:
+        """How many were answered since then; none may have failed."""
+        answers = self.traffic.since(since)
+        assert [a for a in answers if a.status != 200] == []
+        return len(answers)
+
+
+def shortened(parcels: bytes, lines: int) -> bytes:
+    """A drop of its own: the same without its last lines."""
+    return b"\n".join(parcels.splitlines()[:-lines])
+
+
+@pytest.fixture(scope="module")
+def parcels(source_with_toy_model: Path) -> bytes:
+    return (source_with_toy_model / "model" / "samples" / "parcels.csv.gz").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def story(
+    deploy: Callable[..., App], source_with_toy_model: Path, tmp_path_factory: pytest.TempPathFactory, rows: bytes
+) -> Iterator[Story]:
+    """Two releases have gone live; the first is still warm."""
+    tree = tmp_path_factory.mktemp("back") / "source"
+    shutil.copytree(source_with_toy_model, tree)
+    policy = json.loads((tree / "model/policy.json").read_text())
+    policy["production"]["graceMinutes"] = GRACE_MINUTES
+    (tree / "model/policy.json").write_text(json.dumps(policy))
+    app = deploy(tree, MODEL, MODEL)
+    releases = []
+    for number in range(2):
+        execution = app.drop(f"drop-{number}", {"parcels.csv": shortened(rows, 1 + number)})
+        app.approve(app.asked(execution))
+        release = app.release_of(execution)["releaseId"]
+        execution.follow(lambda _: None, until=lambda e=execution: "Is There a Predecessor?" in e.entered())  # type: ignore[misc]
+        releases.append(release)
+    traffic = Traffic(app.stack.outputs["ApiUrl"], rows_of(tree / "model/samples/traffic.csv.gz"), rate=10.0)
+    traffic.start()
+    yield Story(app, traffic, *releases)
+    traffic.stop()
+
+
+@pytest.fixture(scope="module")
+def rows(parcels: bytes) -> bytes:
+    return gzip.decompress(parcels)
+
+
+def test_production_goes_back_to_the_warm_predecessor_in_seconds(story: Story) -> None:
+    began = time.monotonic()
+    assert story.serving() == story.second
+    took = story.recorded(story.roll_back())
+    assert story.serving() == story.first
+    time.sleep(1)
+    assert set(story.traffic.shares(time.monotonic() - 0.8)) == {story.first}
+    assert story.no_request_failed(began) > 20
+    assert took < 45, "no endpoint is made"
+    bad, good = story.record(story.second), story.record(story.first)
+    assert (bad["state"], good["state"]) == ("RolledBack", "Live")
+    assert bad["reason"] == f"{BY} went back to release {story.first}: answers look too low"
+    text = story.mail(f"{MODEL}: is back on release {story.first}")
+    assert "all is as it should be" in text
+    assert f"Production serves from release {story.first}" in text
+    assert story.schedules() == {f"{MODEL}-{story.first}-monitor"}
+    assert story.app.lock_holder() is None
+    assert story.endpoints() == {f"{MODEL}-{r}-prod" for r in (story.first, story.second)}, "the bad one stays warm"
+
+
+def test_production_goes_forward_again_by_the_same_command(story: Story) -> None:
+    began = time.monotonic()
+    story.recorded(story.roll_back(releaseId=story.second, reason="it was the data after all"))
+    assert story.serving() == story.second
+    story.no_request_failed(began)
+    assert (story.record(story.first)["state"], story.record(story.second)["state"]) == ("Live", "Live")
+    assert story.schedules() == {f"{MODEL}-{story.second}-monitor"}
+
+
+def test_after_the_last_grace_time_the_predecessor_is_retired_once_and_what_serves_stays(story: Story) -> None:
+    """Three executions waited: the second release's and two rollbacks'. The first's time must not be the last's."""
+    began, kept = time.monotonic(), story.record(story.first)["keeper"]
+    assert ":execution:" in kept
+    assert "rollback" in kept, "the last who moved production away keeps it"
+    retired = f"{MODEL}-{story.first}-prod"
+    while retired in story.endpoints():
+        assert time.monotonic() - began < 150
+        time.sleep(0.5)
+    client = story.app.stack.aws.client("stepfunctions")
+    while (described := client.describe_execution(executionArn=kept))["status"] == "RUNNING":
+        assert time.monotonic() - began < 150
+        time.sleep(0.5)
+    assert described["status"] == "SUCCEEDED"
+    assert story.record(story.first)["state"] == "Retired"
+    assert story.app.sagemaker_resources() == {f"{MODEL}-{story.second}", f"{MODEL}-{story.second}-prod"}
+    story.no_request_failed(began)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"releaseId": "20200101-000000-0000"}, "there is no release 20200101-000000-0000 on record here"),
+        ({"releaseId": "live"}, "releaseId must be like 20260131-120000-0a1b"),
+        ({"reason": ""}, "reason must be a string that is not empty"),
+        ({"release": "x"}, "release is not a key that is known here"),
+        ({"releaseId": "SERVING"}, "is live already, as version"),
+    ],
+)
+def test_what_can_not_be_is_refused_told_and_changes_nothing(story: Story, asked: dict[str, str], words: str) -> None:
+    if asked.get("releaseId") == "SERVING":
+        asked = {"releaseId": story.second}
+    before = (story.app.alias(), story.app.sagemaker_resources())
+    ended = story.app.ended(story.roll_back(**asked))
+    assert (ended["status"], ended["error"]) == ("FAILED", "RollbackRefused")
+    assert words in ended["cause"]
+    text = story.mail(f"{MODEL}: going back was refused")
+    assert f"Production serves from release {story.second}" in text
+    assert (story.app.alias(), story.app.sagemaker_resources()) == before
+    assert story.app.lock_holder() is None
+
+
+def test_a_release_that_nobody_approved_is_no_place_to_go_back_to(story: Story, rows: bytes) -> None:
+    execution = story.app.drop("never-approved", {"parcels.csv": shortened(rows, 4)})
+    story.app.asked(execution)
+    release = story.app.release_of(execution)["releaseId"]
+    ended = story.app.ended(story.roll_back(releaseId=release))
+    assert f"release {release} was never approved; it is AwaitingApproval" in ended["cause"]
+    story.app.stack.aws.client("stepfunctions").stop_execution(executionArn=execution.arn, cause="it was for a test")
+
+
+def test_a_shift_under_way_is_stopped_and_the_champion_serves_on(story: Story, rows: bytes) -> None:
+    began = time.monotonic()
+    execution = story.app.drop("third", {"parcels.csv": shortened(rows, 3)})
+    story.app.approve(story.app.asked(execution))
+    release = story.app.release_of(execution)["releaseId"]
+
+    def shifting() -> bool:
+        return bool((story.app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights"))
+
+    described = execution.follow(lambda _: None, until=shifting)
+    assert described["status"] == "RUNNING", described
+    ended = story.app.succeeded(story.roll_back(reason="not today"))
+    assert json.loads(ended["output"])["status"] == "stopped"
+    assert story.serving() == story.second
+    theirs = story.app.ended(execution)
+    assert (theirs["status"], theirs["error"]) == ("FAILED", "RolledBack")
+    assert f"{BY} went back to what served before: not today" in story.mail(
+        f"{MODEL}: release {release} was rolled back"
+    )
+    assert "all is as it should be" in story.mail(f"{MODEL}: the shift to release {release} was stopped")
+    assert story.app.lock_holder() is None
+    assert story.endpoints() == {f"{MODEL}-{story.second}-prod"}
+    story.no_request_failed(began)
+
+
+def test_a_retired_release_is_made_anew_while_the_bad_one_serves(story: Story) -> None:
+    began = time.monotonic()
+    execution = story.roll_back()
+    story.recorded(execution)
+    assert "Create Production Endpoint" in execution.entered()
+    assert story.serving() == story.first
+    time.sleep(1)
+    assert set(story.traffic.shares(time.monotonic() - 0.8)) == {story.first}
+    assert story.no_request_failed(began) > 30
+    assert "all is as it should be" in story.mail(f"{MODEL}: is back on release {story.first}")
+    described = story.app.stack.aws.client("sagemaker").describe_endpoint(EndpointName=f"{MODEL}-{story.first}-prod")
+    assert (described["EndpointStatus"], described["DataCaptureConfig"]["EnableCapture"]) == ("InService", True)
+    ended = story.app.succeeded(execution)
+    assert json.loads(ended["output"])["releaseId"] == story.first
+    assert story.app.sagemaker_resources() == {f"{MODEL}-{story.first}", f"{MODEL}-{story.first}-prod"}
+    assert story.record(story.second)["state"] == "RolledBack"
+    story.no_request_failed(began)
+
+
+def test_every_call_was_permitted_by_its_role(aws: LocalAws, story: Story) -> None:
+    assert not denied(aws)
