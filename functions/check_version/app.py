@@ -16,7 +16,7 @@ from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.domain.version_check import CALLS, predict_event, read_answer
-from safe_deploy.hook import Finding, run_hook
+from safe_deploy.hook import Finding, Subject, run_hook
 from safe_deploy.wiring import aws
 
 logger = observability.logger()
@@ -28,13 +28,9 @@ def handler(event: dict[str, Any], context: LambdaContext, *, outside: Outside |
     return run_hook(event, context, outside or aws(), check, attribute="versionCheck", logger=logger)
 
 
-def check(finding: Finding, outside: Outside) -> None:
+def check(finding: Finding, subject: Subject, outside: Outside) -> None:
     """Note every failure of the version that the deployment is about to send traffic to."""
-    deployment = outside.deployments.get(finding.deployment_id)
-    version = outside.functions.version(deployment.target_version)
-    finding.release_id = version.release_id
-    finding.facts = {"version": version.version, "endpointName": version.endpoint_name}
-    release = outside.releases.get(version.release_id)
+    version, release = subject.version, subject.release
     expected = release.names.production_endpoint
     if not finding.expect(
         None

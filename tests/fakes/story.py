@@ -236,7 +236,8 @@ class Story:
         self.outside.endpoints.add(name)
         self.outside.endpoints.models.add(f"{MODEL}-{release_id}")
         self.outside.functions.publish(version, release_id, name)
-        self.outside.deployments.deployments[f"d-{version}"] = Deployment(f"d-{version}", version)
+        deployment = Deployment(f"d-{version}", version, self.outside.clock.now())
+        self.outside.deployments.deployments[deployment.deployment_id] = deployment
 
     def check_alarms(self, release_id: str = FIRST, version: str = "2") -> Any:
         """Let the state machine look at the alarms."""

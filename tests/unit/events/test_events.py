@@ -58,7 +58,7 @@ def prepare(story: Story, event: Path) -> None:
     ):
         story.take_lock()
         story.publish()
-        story.outside.deployments.deployments[DEPLOYMENT] = Deployment(DEPLOYMENT, "2")
+        story.outside.deployments.deployments[DEPLOYMENT] = Deployment(DEPLOYMENT, "2", story.outside.clock.now())
     if function in ("check_traffic", "plan_monitoring"):
         story.outside.functions.alias = "2"
         story.capture(f"house-price-{FIRST}-prod", "1,1\n", "2.0\n")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.lock import Lock
-from safe_deploy.domain.ports import Endpoint, Invocation
+from safe_deploy.domain.ports import Deployment, Endpoint, Invocation
 from safe_deploy.errors import InvalidRequestError, TransientError
 
 from tests.fakes.aws import START, FakeContext
@@ -141,17 +141,42 @@ def test_whatever_breaks_is_reported_as_failed(
 
 
 @pytest.mark.parametrize("function", ["check_version", "check_traffic"])
-def test_what_hangs_is_given_up_on_in_time(published: Story, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
-    never = threading.Event()
+def test_what_hangs_is_given_up_on_in_time_and_what_it_says_later_is_not_heard(
+    published: Story, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    released, over, before = threading.Event(), threading.Event(), set(threading.enumerate())
+    describe = published.outside.endpoints.describe
 
-    def hangs(*_: object) -> None:
-        never.wait(60)
+    def hangs(name: str) -> Endpoint | None:
+        released.wait(60)
+        over.set()
+        return describe(name)
 
-    monkeypatch.setattr(published.outside.functions, "version", hangs)
+    monkeypatch.setattr(published.outside.endpoints, "describe", hangs)
     answer = published.hook(function, context=FakeContext(milliseconds=200))
-    never.set()
     assert answer["failures"] == ["the check did not finish in time"]
     assert published.outside.deployments.reports == [("d-2", "hook-1", False)]
+    released.set()
+    assert over.wait(60)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+    attribute = {"check_version": "versionCheck", "check_traffic": "trafficCheck"}[function]
+    found = published.outside.releases.get(FIRST).item[attribute]
+    assert (found["passed"], found["failures"]) == (False, ["the check did not finish in time"])
+
+
+def test_a_record_that_hangs_keeps_no_verdict_from_codedeploy(
+    published: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+
+    def hangs(*_: object, **__: object) -> None:
+        never.wait(60)
+
+    monkeypatch.setattr(published.outside.releases, "audit", hangs)
+    assert published.hook("check_version", context=FakeContext(milliseconds=2000))["status"] == "Succeeded"
+    assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
+    never.set()
 
 
 def test_a_finding_that_can_not_be_recorded_is_reported_all_the_same(
@@ -165,9 +190,57 @@ def test_a_finding_that_can_not_be_recorded_is_reported_all_the_same(
     assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
 
 
-def test_an_event_of_no_deployment_is_the_callers_mistake(published: Story) -> None:
-    with pytest.raises(InvalidRequestError, match="LifecycleEventHookExecutionId is missing"):
-        published.call("check_version", {"DeploymentId": "d-2"})
+@pytest.mark.parametrize("away", ["releases", "deployments", "functions"])
+def test_records_deployments_or_versions_that_can_not_be_read_fail_the_check(
+    published: Story, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise TransientError(f"{away}: ThrottlingException")
+
+    monkeypatch.setattr(getattr(published.outside, away), {"functions": "version"}.get(away, "get"), busy)
+    answer = published.hook("check_version")
+    assert answer["failures"] == [f"{away}: ThrottlingException"]
+    assert published.outside.deployments.reports == [("d-2", "hook-1", False)]
+
+
+def throttle_reports(story: Story, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    report, left = story.outside.deployments.report, itertools.count(times, -1)
+
+    def busy(deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
+        if next(left) > 0:
+            raise TransientError("ThrottlingException")
+        report(deployment_id, hook_execution_id, succeeded=succeeded)
+
+    monkeypatch.setattr(story.outside.deployments, "report", busy)
+
+
+def test_a_report_that_is_throttled_is_made_again(published: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    throttle_reports(published, monkeypatch, 3)
+    assert published.hook("check_version")["status"] == "Succeeded"
+    assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
+
+
+def test_a_report_that_can_not_be_made_fails_the_function_so_that_lambda_tries_again(
+    published: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttle_reports(published, monkeypatch, 4)
+    with pytest.raises(TransientError, match="Throttling"):
+        published.hook("check_version")
+    assert published.hook("check_version")["status"] == "Succeeded", "Lambda's second try"
+    assert published.outside.deployments.reports == [("d-2", "hook-1", True)]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"DeploymentId": "d-2"}, "LifecycleEventHookExecutionId is missing"),
+        ({"DeploymentId": 2, "LifecycleEventHookExecutionId": "x"}, "DeploymentId must be a string"),
+        ([], "must be a JSON object"),
+    ],
+)
+def test_an_event_of_no_deployment_is_the_callers_mistake(published: Story, event: Any, words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        published.call("check_version", event)
 
 
 # ---- after traffic ----
@@ -184,7 +257,10 @@ def shifted(published: Story) -> Story:
 
 def test_traffic_that_has_arrived_and_is_captured_succeeds(shifted: Story) -> None:
     assert shifted.hook("check_traffic")["status"] == "Succeeded"
-    assert shifted.outside.releases.get(FIRST).item["trafficCheck"]["captured"] is True
+    found = shifted.outside.releases.get(FIRST).item["trafficCheck"]
+    assert found["captured"] is True
+    assert found["alias"] == {"version": "2", "weights": {}}
+    assert found["endpoint"] == {"status": "InService", "capturePercentage": 100}
     assert shifted.outside.deployments.reports == [("d-2", "hook-1", True)]
 
 
@@ -223,11 +299,39 @@ def test_capture_that_never_comes_fails_in_time(shifted: Story) -> None:
     forget_capture(shifted)
     shifted.capture(f"{MODEL}-{SECOND}-prod", "1,1\n", "2.0\n")
     began = shifted.outside.clock.seconds()
-    failed(shifted, "check_traffic", "nothing was captured")
+    failed(shifted, "check_traffic", "nothing of it was captured")
     assert shifted.outside.clock.seconds() - began < 120
 
 
-def test_capture_is_not_asked_of_an_endpoint_that_was_never_asked(shifted: Story) -> None:
+def test_capture_of_an_earlier_deployment_does_not_count(shifted: Story) -> None:
+    forget_capture(shifted)
+    shifted.outside.clock.time -= timedelta(seconds=2)
+    shifted.capture(PRODUCTION, "1,1\n", "2.0\n")
+    shifted.outside.clock.time += timedelta(seconds=2)
+    failed(shifted, "check_traffic", "nothing of it was captured since it was asked")
+
+
+def test_capture_is_asked_even_if_the_first_hook_left_no_record(shifted: Story) -> None:
     forget_capture(shifted)
     del shifted.outside.memory.releases[FIRST]["versionCheck"]
+    failed(shifted, "check_traffic", "nothing of it was captured")
+
+
+def test_capture_is_found_across_the_hour(shifted: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_capture(shifted)
+    clock = shifted.outside.clock
+    clock.time = START + timedelta(minutes=59, seconds=50)
+    shifted.outside.deployments.deployments["d-2"] = Deployment("d-2", "2", clock.now())
+    clock.time = START + timedelta(minutes=60, seconds=10)
+    shifted.capture(PRODUCTION, "1,1\n", "2.0\n")
     assert shifted.hook("check_traffic")["status"] == "Succeeded"
+
+
+def test_going_back_is_not_held_up_by_capture_that_is_late(story: Story) -> None:
+    story.until_live()
+    forget_capture(story)
+    story.outside.deployments.reports.clear()
+    began = story.outside.clock.seconds()
+    assert story.hook("check_traffic")["status"] == "Succeeded"
+    assert story.outside.clock.seconds() == began
+    assert story.outside.releases.get(FIRST).item["trafficCheck"]["captured"] is False

@@ -545,13 +545,13 @@ APP_SPEC = json.dumps(
 
 def deployment(kind: str, content: dict[str, str]) -> dict[str, Any]:
     revision = {"revisionType": kind, kind[0].lower() + kind[1:]: content}
-    return {"deploymentInfo": {"applicationName": "app", "deploymentId": "d-1", "revision": revision}}
+    return {"deploymentInfo": {"applicationName": "app", "deploymentId": "d-1", "createTime": AT, "revision": revision}}
 
 
 def test_a_deployments_target_is_read_from_its_app_spec(stub: Stub) -> None:
     codedeploy = stub("codedeploy")
     codedeploy.add_response("get_deployment", deployment("String", {"content": APP_SPEC}), {"deploymentId": "d-1"})
-    assert CodeDeployDeployments().get("d-1") == Deployment("d-1", "4")
+    assert CodeDeployDeployments().get("d-1") == Deployment("d-1", "4", AT)
 
 
 def test_the_app_spec_is_fetched_by_its_digest_as_aws_leaves_it_out(stub: Stub) -> None:
@@ -665,9 +665,11 @@ def test_deployments_in_progress_are_found_and_stopped_with_rollback(stub: Stub)
     revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(spec)}}
     codedeploy.add_response("list_deployments", {"deployments": [], "nextToken": "more"}, asked)
     codedeploy.add_response("list_deployments", {"deployments": ["d-1"]}, {**asked, "nextToken": "more"})
-    codedeploy.add_response("get_deployment", {"deploymentInfo": {"revision": revision}}, {"deploymentId": "d-1"})
+    codedeploy.add_response(
+        "get_deployment", {"deploymentInfo": {"createTime": AT, "revision": revision}}, {"deploymentId": "d-1"}
+    )
     deployments = CodeDeployDeployments()
-    assert deployments.in_progress() == [Deployment("d-1", "3")]
+    assert deployments.in_progress() == [Deployment("d-1", "3", AT)]
     codedeploy.add_response("stop_deployment", {}, {"deploymentId": "d-1", "autoRollbackEnabled": True})
     deployments.stop("d-1")
     codedeploy.add_client_error("stop_deployment", "DeploymentAlreadyCompletedException")

@@ -65,6 +65,7 @@ class Deployment:
 
     deployment_id: str
     target_version: str
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)

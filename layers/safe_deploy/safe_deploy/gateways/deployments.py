@@ -28,7 +28,7 @@ class CodeDeployDeployments:
         with translating(f"read the deployment {deployment_id}"):
             found = client("codedeploy").get_deployment(deploymentId=deployment_id)["deploymentInfo"]
         target = Target.parse(self._app_spec(found))
-        return Deployment(deployment_id, target.version)
+        return Deployment(deployment_id, target.version, found["createTime"])
 
     def progress(self, deployment_id: str) -> DeploymentProgress:
         """Return how far a deployment has come. Raises NotFoundError."""
