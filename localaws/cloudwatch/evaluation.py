@@ -81,20 +81,25 @@ class Evaluation:
             self._changed(alarm, before)
             self._follow(alarm.name)
 
-    def evaluate_composite(self, alarm: Alarm) -> None:
-        """Let a composite alarm's rule decide."""
+    def evaluate_composite(self, alarm: Alarm, child: str = "") -> None:
+        """Let a composite alarm's rule decide: when it is put, and when the state of a child has changed."""
         assert alarm.rule is not None
         with self.lock:
             holds = alarm.rule(lambda name: self._alarms[name].state if name in self._alarms else "")
             state = alarm_state.ALARM if holds else alarm_state.OK
-            if state != alarm.state:
-                states = {name: self._alarms[name].state for name in alarm.children if name in self._alarms}
-                self.set_state(alarm, state, f"{alarm.settings['AlarmRule']} is {holds}: {states}")
+            if state == alarm.state:
+                return
+            if child in self._alarms:
+                changed = self._alarms[child]
+                at = f"{changed.state_updated:%A %d %B, %Y %H:%M:%S} UTC"
+                self.set_state(alarm, state, f"{changed.arn} transitioned to {changed.state} at {at}")
+            else:
+                self.set_state(alarm, state, f"{alarm.arn} was created and its alarm rule evaluates to {state}")
 
     def _follow(self, child: str) -> None:
         for alarm in list(self._alarms.values()):
             if child in alarm.children:
-                self.evaluate_composite(alarm)
+                self.evaluate_composite(alarm, child)
 
     def _run(self) -> None:
         while not self._stopped:

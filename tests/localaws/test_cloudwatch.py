@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -212,11 +213,14 @@ def test_composite_alarms_follow_their_children(world: World) -> None:
     for name in "ab":
         seen.wait_for(lambda s, name=name: s == (name, "OK"), SOON)  # type: ignore[misc]
     cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule='ALARM(a) AND NOT OK("b")')
+    [composite] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert composite["StateReason"] == f"{composite['AlarmArn']} was created and its alarm rule evaluates to OK"
     put(world, "A", 1)
     put(world, "B", 1)
     assert seen.wait_for(lambda s: s == ("both", "ALARM"), SOON)
     [composite] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     assert composite["AlarmRule"] == 'ALARM(a) AND NOT OK("b")'
+    assert re.search(r":alarm:[ab] transitioned to ALARM at \w+ \d\d \w+, \d{4} ", composite["StateReason"])
     refused(lambda: cloudwatch.delete_alarms(AlarmNames=["a"]), "composite alarm")
     cloudwatch.delete_alarms(AlarmNames=["a", "both"])
     assert [each["AlarmName"] for each in cloudwatch.describe_alarms()["MetricAlarms"]] == ["b"]
