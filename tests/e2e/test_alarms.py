@@ -101,6 +101,7 @@ def test_a_release_is_stopped_by_an_alarm_that_fires_and_goes_on_when_the_glass_
             "files": [sample.name],
             "requestedBy": "Grace",
             "breakGlass": {"reason": "the live model answers nothing but errors"},
+            "overrides": {"canary": {"strategy": {"type": "allAtOnce", "reason": "nothing to compare with"}}},
         }
         third = app.drop("third", files, manifest)
         link = app.asked(third)
