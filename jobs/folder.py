@@ -108,6 +108,23 @@ class ModelFolder:
             raise ModelFolderError("policy.json: validationShare and testShare together leave no rows to train on.")
         return policy
 
+    def better(self) -> dict[str, str]:
+        """Return whether lower or higher is better of each metric; the first gate's metric comes first."""
+        policy = self._json("policy.json")
+        try:
+            first = str(policy["gates"][0]["metric"])
+            given = {str(name): str(rule["better"]) for name, rule in policy["metrics"].items()}
+            return {first: given[first], **given}
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelFolderError(f"policy.json: metrics and gates don't fit together: {error!r}.") from error
+
+    def slices(self) -> list[Any]:
+        """Return what policy.json's `slices` asks for, as it stands there."""
+        given = self._json("policy.json").get("slices", [])
+        if not isinstance(given, list):
+            raise ModelFolderError("policy.json: slices must be a list.")
+        return given
+
     def function(self, file: str, name: str) -> Callable[..., Any]:
         """Load a function out of a file of the folder, under a module name that can't clash."""
         path = self.path / file

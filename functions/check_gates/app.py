@@ -1,4 +1,7 @@
-"""Decide whether the candidate's metrics keep the policy's gates. Called by the state `Check Gates`."""
+"""Decide whether the candidate's metrics keep the policy's gates. Called by the state `Check Gates`.
+
+Records beside the verdict how this execution will host the release: the approval page tells that, too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from safe_deploy import observability
 from safe_deploy.domain.evidence import Report
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.gates import Evaluation, judge
+from safe_deploy.domain.hosting import Hosting
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
@@ -23,7 +27,9 @@ logger = observability.logger()
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"passed", "failures", "metrics": {"candidate", "champion"}, "notes"}."""
     outside = outside or aws()
-    release = outside.releases.get(check_release_id(Fields(event, "the request").value("releaseId")))
+    given = Fields(event, "the request")
+    release = outside.releases.get(check_release_id(given.value("releaseId")))
+    hosting = Hosting.parse(given.object("hosting"))
     evaluation = Evaluation.parse(outside.objects.read_json(release.place("evaluation", "evaluation.json")))
     if release.is_code_only:
         evaluation = evaluation.of_the_champion()
@@ -40,7 +46,11 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     outside.releases.audit(release.release_id, event_name, "check_gates", output, now)
     outside.releases.update(
         release.release_id,
-        {"gates": {**output, "checked": verdict.checked}, "rows": report.content},
+        {
+            "gates": {**output, "checked": verdict.checked},
+            "rows": report.content,
+            "hosting": hosting.to_item(),
+        },
         now,
         state=State.EVALUATED,
     )

@@ -10,7 +10,9 @@ The interface is the one of Model Monitor's own container: environment variables
     comparison_threshold, comparison_method     go before what the constraints say
     message_path          where SageMaker reads the exit message
 
-Beside them it writes report.json: outcome, counts, what couldn't be read, metrics by Model Monitor's names.
+A CSV data set with a baseline is described and compared: so a new baseline is held against the champion's.
+
+Beside them it writes report.json: outcome, counts, what couldn't be read, metrics by Model Monitor's names, means.
 Without a single record there is nothing to say: the outcome is NoData, and report.json is the only file. If
 there were records but none could be read, that is a violation, and there are no statistics.
 
@@ -105,8 +107,8 @@ def analyze(settings: Settings) -> str:
     """Do the job and return the exit message."""
     rows = settings.read()
     unread = f" {rows.unreadable.total():,} records could not be read." if rows.unreadable else ""
-    if rows.read == 0 and settings.constraints is None:
-        raise JobError(f"{settings.source} has no rows to make a baseline of.")
+    if rows.read == 0 and not settings.captured:
+        raise JobError(f"{settings.source} has no rows to describe.")
     if rows.read == 0 and not rows.unreadable:
         write_report(settings, rows, NO_DATA, Findings())
         return f"{NO_DATA}: no rows were captured, so nothing can be said.{_left_out(rows)}"
@@ -141,8 +143,21 @@ def write_report(settings: Settings, rows: Rows, outcome: str, findings: Finding
         "outsideWindow": rows.outside_window,
         "violations": len(findings.violations),
         "metrics": metrics,
+        "means": means(rows, settings),
     }
     write_json(settings.output / "report.json", report)
+
+
+def means(rows: Rows, settings: Settings) -> dict[str, dict[str, float | None]]:
+    """Return the mean of each numeric feature, and the baseline's: a distance alone doesn't say which way."""
+    return {
+        profile.name: {
+            "current": profile.numbers.mean,
+            "baseline": settings.baseline[profile.name].mean if profile.name in settings.baseline else None,
+        }
+        for profile in rows.profiles
+        if profile.numbers.count
+    }
 
 
 def main() -> int:

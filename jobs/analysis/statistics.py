@@ -21,6 +21,7 @@ class BaselineFeature:
 
     numbers: Weighted | None
     texts: dict[str, int] | None
+    mean: float | None = None
 
 
 def to_json(profiles: list[Profile], rows: int) -> dict[str, Any]:
@@ -92,8 +93,9 @@ def read_baseline(given: dict[str, Any]) -> dict[str, BaselineFeature]:
 
 def _baseline_feature(entry: dict[str, Any]) -> BaselineFeature:
     if "numerical_statistics" in entry:
-        levels = entry["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"]
-        return BaselineFeature(weighted([np.asarray(level, dtype=np.float64) for level in levels]), None)
+        numbers = entry["numerical_statistics"]
+        levels = [np.asarray(level, dtype=np.float64) for level in numbers["distribution"]["kll"]["sketch"]["data"]]
+        return BaselineFeature(weighted(levels), None, None if numbers.get("mean") is None else float(numbers["mean"]))
     if "string_statistics" in entry:
         categories = entry["string_statistics"]["distribution"]["categorical"]["buckets"]
         return BaselineFeature(None, {str(bucket["value"]): int(bucket["count"]) for bucket in categories})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,28 +12,34 @@ import numpy.typing as npt
 import pandas as pd
 
 from jobs.evaluation.artifact import Artifact, NoContractError, open_artifact
+from jobs.evaluation.bootstrap import Numbers
+from jobs.evaluation.comparison import Answers, compare
+from jobs.evaluation.slices import Slicing
 from jobs.folder import Contract, ModelFolder
 from jobs.outcome import JobError, ModelFolderError, finish, write_json
 
 CHUNK_ROWS = 200_000
-Metrics = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], dict[str, float]]
 
 
-def evaluate(
-    contract: Contract, metrics: Metrics, test: Path, models: list[Artifact]
-) -> tuple[int, list[dict[str, float]]]:
-    """Return the number of test rows and each model's metrics. Reads the rows once, in chunks."""
+def ask(contract: Contract, test: Path, models: list[Artifact], kept: list[str]) -> Answers:
+    """Return the labels, each model's predictions and the columns to keep. Reads the rows once, in chunks."""
     names = contract.feature_names
-    labels: list[npt.NDArray[np.float64]] = []
-    predictions: list[list[npt.NDArray[np.float64]]] = [[] for _ in models]
+    labels: list[Numbers] = []
+    predictions: list[list[Numbers]] = [[] for _ in models]
+    columns: dict[str, list[Numbers]] = {name: [] for name in kept}
     for chunk in read_rows(test, 1 + len(names)):
-        labels.append(chunk[:, 0])
+        labels.append(chunk[:, 0].copy())
         for model, scores in zip(models, predictions, strict=True):
             scores.append(model.predict(chunk[:, 1:], names))
+        for name, values in columns.items():
+            values.append(chunk[:, 1 + names.index(name)].copy())
     if not labels:
         raise JobError(f"{test} holds no test rows.")
-    truth = np.concatenate(labels)
-    return len(truth), [checked(metrics(truth, np.concatenate(scores))) for scores in predictions]
+    return Answers(
+        np.concatenate(labels),
+        [np.concatenate(scores) for scores in predictions],
+        {name: np.concatenate(values) for name, values in columns.items()},
+    )
 
 
 def comparable_champion(folder: Path, contract: Contract) -> tuple[Artifact | None, str | None]:
@@ -87,16 +93,20 @@ def main(argv: list[str] | None = None) -> int:
         if given.champion:
             champion, obstacle = comparable_champion(given.champion, contract)
             models += [] if champion is None else [champion]
-        rows, results = evaluate(contract, folder.function("metrics.py", "metrics"), given.test, models)
+        metrics, better = folder.function("metrics.py", "metrics"), folder.better()
+        slicings = [Slicing.from_json(entry, contract.feature_names) for entry in folder.slices()]
+        answers = ask(contract, given.test, models, sorted({slicing.column for slicing in slicings}))
+        results = [checked(metrics(answers.labels, scores)) for scores in answers.predictions]
         write_json(
             given.output / "evaluation.json",
             {
-                "testRows": rows,
+                "testRows": len(answers.labels),
                 "metrics": {"candidate": results[0], "champion": results[1] if len(results) > 1 else None},
                 "championObstacle": obstacle,
+                "comparison": compare(metrics, better, slicings, answers),
             },
         )
-        closing = f"Evaluated on {rows:,} test rows"
+        closing = f"Evaluated on {len(answers.labels):,} test rows"
         return f"{closing}; the champion can't be compared: {obstacle}." if obstacle else f"{closing}."
 
     return finish(given.message, job)

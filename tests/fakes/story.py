@@ -81,6 +81,11 @@ CONTRACT: dict[str, Any] = {
     "features": [{"name": "size", "type": "number"}, {"name": "rooms", "type": "integer"}],
     "label": {"name": "price"},
 }
+DRIFT_REPORT = {
+    "rows": 60,
+    "metrics": {"feature_baseline_drift_size": 0.03, "feature_baseline_drift_rooms": 0.08, "feature_non_null_size": 60},
+    "means": {"size": {"current": 101.5, "baseline": 100.0}, "rooms": {"current": 3, "baseline": None}},
+}
 GOLDEN = {"columns": ["size", "rooms"], "rows": [[10.5, 1], [20.25, 2], [30.0, 3]], "labels": [1, 2, 3]}
 
 
@@ -188,12 +193,15 @@ class Story:
             "split": {"train": 60, "validation": 18, "test": 12},
         }
         put(f"{root}/data/report/report.json", report)
+        put(f"{root}/baseline/report.json", DRIFT_REPORT)
+        put(f"{root}/baseline/constraint_violations.json", {"violations": []})
         put(f"{root}/data/golden/golden.json", GOLDEN)
         put(f"{root}/model/{MODEL}-{release_id}-train/output/model.tar.gz", f"model {release_id}".encode())
 
     def check_gates(self, release_id: str = FIRST) -> Any:
         """Let the state machine check the gates."""
-        return self.call("check_gates", {"releaseId": release_id})
+        event = json.loads((ROOT / "events/check_gates/evaluated.json").read_text())
+        return self.call("check_gates", {**event, "releaseId": release_id})
 
     def test_endpoint(self, release_id: str = FIRST) -> Any:
         """Let the state machine test the dev endpoint."""

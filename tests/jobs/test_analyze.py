@@ -193,7 +193,7 @@ def test_a_wrong_setting_is_named(run: Run, changes: dict[str, str], sentence: s
 
 
 def test_a_baseline_needs_rows_and_a_capture_needs_a_baseline(run: Run) -> None:
-    assert run("a,b\n").message.endswith("has no rows to make a baseline of.")
+    assert run("a,b\n").message.endswith("has no rows to describe.")
     assert run([capture("1")]).message == "captured rows have no header: baseline_constraints must name their columns."
 
 

@@ -187,6 +187,8 @@ def test_a_champion_with_fewer_features_is_given_its_own(taxi_2018: Release, tmp
     contract = json.loads((older.code / "model" / "contract.json").read_text())
     contract["features"] = [entry for entry in contract["features"] if entry["name"] != "passenger_count"]
     (older.code / "model" / "contract.json").write_text(json.dumps(contract))
+    policy = {**older.policy, "slices": []}
+    (older.code / "model" / "policy.json").write_text(json.dumps(policy))
     older.prepare()
     older.train()
     # WHEN it is tested on a candidate's rows THEN it is given these rows without that column

@@ -34,7 +34,14 @@ def state(story: Story) -> ApprovalState:
 def test_the_mail_says_what_is_asked_and_until_when(story: Story, link: str) -> None:
     subject, text = story.outside.topic.sent[-1]
     assert subject == f"{MODEL}: release {FIRST} asks for your decision"
-    for words in ("rmse 4", "90 of 100 rows used, 10 refused", "5 ms for one row", "2026-01-31T13:00:", link):
+    for words in (
+        "The first model",
+        "rmse: 4 (",
+        "Rows used: 90 (of 100; 10 refused",
+        "Latency: 5 ms",
+        "2026-01-31T13:00:",
+        link,
+    ):
         assert words in text
     assert re.fullmatch(rf"{SITE}/approvals/[0-9a-f]{{32}}\?key=[A-Za-z0-9_-]{{43}}", link)
 
@@ -141,7 +148,7 @@ def test_the_page_shows_the_evidence_and_a_form(story: Story, link: str) -> None
 def test_candidate_and_champion_stand_side_by_side(story: Story) -> None:
     story.until_live()
     link = story.until_asked(SECOND, "tuesday", rmse=3.0, champion=4.0)
-    assert re.search(r"rmse</th><td[^>]*>3</td><td[^>]*>4</td><td[^>]*>-25.0%", story.show(link)["body"])
+    assert re.search(r"rmse \(lower is better\)</th><td[^>]*>3</td><td[^>]*>4</td>", story.show(link)["body"])
 
 
 def test_the_page_is_sent_with_headers_that_keep_it_private(story: Story, link: str) -> None:

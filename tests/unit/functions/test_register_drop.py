@@ -215,6 +215,7 @@ def test_names_the_champion_that_production_serves_from(story: Story) -> None:
         "endpointName": f"{MODEL}-{FIRST}-prod",
         "version": "2",
         "modelDataUrl": f"s3://{ARTIFACTS}/releases/{FIRST}/model/{MODEL}-{FIRST}-train/output/model.tar.gz",
+        "baselineUrl": f"s3://{ARTIFACTS}/releases/{FIRST}/baseline",
     }
     assert answer["liveVersion"] == "2"
 

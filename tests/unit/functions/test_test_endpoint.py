@@ -103,6 +103,7 @@ def test_replays_what_the_champion_was_asked_within_bounds(story: Story) -> None
         "candidateMean": 5.6,
         "meanDistance": 1.0,
         "largestDistance": 1.0,
+        "differences": {"width": 0.1, "counts": [5] + [0] * 20, "below": 0, "above": 0},
     }
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from safe_deploy.domain.canonical import canonical, digest
 from safe_deploy.domain.fields import Fields
-from safe_deploy.domain.gates import Evaluation
+from safe_deploy.domain.gates import Evaluation, explain
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.ports import Objects
 from safe_deploy.domain.release import Release
+from safe_deploy.domain.training_drift import read_drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,11 @@ def gather(release: Release, objects: Objects) -> Evidence:
     report = Report.parse(objects.read_json(release.place("data", "report", "report.json")))
     artifact = objects.describe(str(release.section("modelDataUrl")))
     gates, dev_test = release.section("gates"), release.section("devTest")
-    metrics = evaluation.to_output()
+    metrics, policy = evaluation.to_output(), release.policy
     champion = release.champion
     return Evidence(
         {
-            "version": 1,
+            "version": 2,
             "kind": release.kind,
             "candidate": {
                 "releaseId": release.release_id,
@@ -91,13 +92,20 @@ def gather(release: Release, objects: Objects) -> Evidence:
             "liveVersion": release.live_version,
             "testRows": evaluation.test_rows,
             "championObstacle": evaluation.champion_obstacle,
-            "gates": {"passed": gates["passed"], "failures": list(gates["failures"])},
+            "comparison": evaluation.comparison,
+            "gates": {
+                "passed": gates["passed"],
+                "failures": list(gates["failures"]),
+                "rules": explain(evaluation, policy),
+            },
+            "better": dict(policy.better),
             "data": {
                 "drop": dict(release.section("drop")),
                 "manifest": release.section("manifest"),
                 "digest": release.section("dataDigest"),
                 **report.content,
             },
+            "drift": None if release.is_code_only else read_drift(release, objects),
             "code": {
                 "digest": release.section("codeDigest"),
                 "contractDigest": release.section("contractDigest"),
@@ -105,7 +113,16 @@ def gather(release: Release, objects: Objects) -> Evidence:
             },
             "hyperparameters": release.section("hyperparameters"),
             "inference": dev_test["inference"],
-            "devTest": {key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")},
+            "devTest": {
+                **{key: dev_test[key] for key in ("passed", "failures", "latencyMilliseconds", "replay")},
+                "goldenRows": dev_test.get("goldenRows"),
+                "limitMilliseconds": policy.maximum_latency,
+            },
+            "hosting": release.item.get("hosting"),
+            "prices": {"currency": policy.prices.currency, "perInstanceHour": dict(policy.prices.per_hour)},
+            "graceMinutes": policy.grace_minutes,
+            "execution": release.execution_arn,
+            "names": dict(release.section("names")),
             "strategy": release.section("strategy"),
             "uris": dict(release.section("uris")),
         }

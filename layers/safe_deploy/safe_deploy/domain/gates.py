@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from safe_deploy.domain import comparison
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.policy import Gate, Policy
 
@@ -25,6 +26,8 @@ class Evaluation:
     champion: Metrics | None
     champion_obstacle: str = ""
     """Why a champion can't be measured on these rows: its contract was another one."""
+    comparison: dict[str, Any] | None = None
+    """Intervals and slices; None when the job left none."""
 
     @classmethod
     def parse(cls, document: Any) -> Evaluation:
@@ -38,11 +41,15 @@ class Evaluation:
             _finite(metrics.object("candidate")),
             None if champion is None else _finite(metrics.object("champion")),
             str(obstacle or ""),
+            comparison.parse(given.object("comparison")) if "comparison" in given else None,
         )
 
     def of_the_champion(self) -> Evaluation:
-        """Return the evaluation of the champion's own model, which a code-only release keeps."""
-        return replace(self, champion=self.candidate, champion_obstacle="")
+        """Return the evaluation of the champion's own model, which a code-only release keeps.
+
+        How it compared with its predecessor doesn't matter any more.
+        """
+        return replace(self, champion=self.candidate, champion_obstacle="", comparison=None)
 
     def to_output(self) -> dict[str, Any]:
         """Return the metrics as the state machine and the evidence hold them."""
@@ -81,6 +88,22 @@ def judge(evaluation: Evaluation, policy: Policy, *, has_champion: bool) -> Verd
         if failure is not None and failure not in failures:
             failures.append(failure)
     return Verdict(tuple(failures), len(policy.gates))
+
+
+def explain(evaluation: Evaluation, policy: Policy) -> list[dict[str, Any]]:
+    """Return each gate with what was found, in the policy's order, for a person."""
+    champions = evaluation.champion or {}
+    return [
+        {
+            "metric": gate.metric,
+            "limit": gate.limit,
+            "value": gate.value,
+            "found": evaluation.candidate.get(gate.metric),
+            "champion": champions.get(gate.metric),
+            "failure": _failure(gate, evaluation, policy.better[gate.metric]),
+        }
+        for gate in policy.gates
+    ]
 
 
 def _failure(gate: Gate, evaluation: Evaluation, better: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.drift import Findings
+from safe_deploy.domain.essence import essence
 from safe_deploy.domain.evidence import comparison_words, inference_words
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.release import Release, State
@@ -38,31 +39,22 @@ class Notice:
 def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, deadline: str) -> Notice:
     """Ask for a decision: verdict, three numbers, until when, where."""
     release_id = evidence["candidate"]["releaseId"]
-    champion, data, dev_test = evidence["champion"], evidence["data"], evidence["devTest"]
     kind = "Code release" if evidence["kind"] == CODE else "Release"
-    against = (
-        f"and was compared with the champion {champion['releaseId']}" if champion else "and has no champion to beat"
-    )
-    if evidence["championObstacle"]:
-        against += f"; the two can't be compared: {evidence['championObstacle']}"
-    if evidence["kind"] == CODE:
-        against = f"and runs beside release {champion['releaseId']}, whose model it keeps"
-    inference = evidence["inference"]
+    found, inference = essence(evidence), evidence["inference"]
+    verdict = f"{found.verdict}: {evidence['championObstacle']}" if evidence["championObstacle"] else found.verdict
     numbers = [
+        *(f"{number.label}: {number.value} ({number.detail})" for number in found.numbers),
         *([inference_words(evidence)] if inference["differences"] else []),
         *([comparison_words(inference["comparison"])] if inference["comparison"] else []),
-        _headline(evidence),
-        f"Data: {data['rowsAccepted']:,} of {data['rowsRead']:,} rows used, {data['rowsRefused']:,} refused",
-        f"Dev endpoint: {dev_test['latencyMilliseconds']['p99']:g} ms for one row (99th percentile), "
-        f"{dev_test['replay']['rows']:,} captured rows replayed",
         f"Traffic: {in_words(evidence)}",
     ]
     return Notice.of(
         f"{model_name}: release {release_id} asks for your decision",
-        f"{kind} {release_id} of {model_name} has kept every gate, passed its dev tests {against}.",
+        f"{verdict}. {found.slices}",
+        f"{kind} {release_id} of {model_name} has kept every gate and passed its dev tests.",
         "\n".join(numbers),
-        _break_glass_words(data["manifest"]),
-        _acknowledged_words(data["manifest"]),
+        _break_glass_words(evidence["data"]["manifest"]),
+        _acknowledged_words(evidence["data"]["manifest"]),
         f"Look at the evidence and decide, until {deadline}:\n{link}",
         "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
         f"Evidence: {_digest_words(evidence)}",
@@ -168,16 +160,6 @@ def drift(model_name: str, release_id: str, findings: Findings, output: str) -> 
         f"{findings.unreadable:,} captured records could not be read." if findings.unreadable else "",
         f"The run's files: {output}",
     )
-
-
-def _headline(evidence: Mapping[str, Any]) -> str:
-    metrics = evidence["candidate"]["metrics"]
-    champion = (evidence["champion"] or {}).get("metrics") or {}
-    parts = [
-        f"{name} {value:.4g}" + (f" (champion {champion[name]:.4g})" if name in champion else "")
-        for name, value in metrics.items()
-    ]
-    return "Metrics: " + ", ".join(parts)
 
 
 def _digest_words(evidence: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from safe_deploy.domain.fields import Fields, shown
+from safe_deploy.domain.presentation import MOST_SLICINGS, Prices, Slicing
 from safe_deploy.domain.shift.policy import CanaryPolicy
 from safe_deploy.domain.shift.strategy import Strategy
 from safe_deploy.domain.source import TRAINING_PROGRAM
@@ -47,6 +48,8 @@ class Policy:
     grace_minutes: int
     canary: CanaryPolicy
     overridable: tuple[str, ...]
+    slices: tuple[Slicing, ...] = ()
+    prices: Prices = field(default_factory=Prices)
 
     @classmethod
     def parse(cls, document: Any) -> Policy:
@@ -76,6 +79,8 @@ class Policy:
             production.integer("graceMinutes", minimum=0, maximum=14 * 24 * 60),
             CanaryPolicy.parse(given.object("canary")),
             tuple(_overridable(given, hyperparameters)),
+            tuple(map(Slicing.parse, given.objects("slices", maximum=MOST_SLICINGS))) if "slices" in given else (),
+            Prices.parse(given.object("prices")) if "prices" in given else Prices(),
         )
         for section in (training, dev_test, monitoring, production, given):
             section.end()

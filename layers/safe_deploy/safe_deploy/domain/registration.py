@@ -51,6 +51,15 @@ class UserFolder:
     contract: Contract
     code_digest: str
 
+    def checked(self) -> UserFolder:
+        """Return the folder. Raises InvalidRequestError when its two files don't fit together."""
+        for slicing in self.policy.slices:
+            if slicing.column not in self.contract.feature_names:
+                raise InvalidRequestError(
+                    f"policy.json: slices names {shown(slicing.column)}, which isn't a feature of contract.json"
+                )
+        return self
+
     @classmethod
     def read(cls, source: Source) -> UserFolder:
         """Read policy.json and contract.json. Raises DropRefusedError, naming the key that is wrong."""
@@ -65,7 +74,7 @@ class UserFolder:
                 Policy.parse(documents["policy.json"]),
                 Contract.parse(documents["contract.json"]),
                 code_digest(source),
-            )
+            ).checked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,13 @@ def champion_of(alias: Alias, releases: Releases) -> Champion | None:
             f"production serves from release {live.release_id or '(unnamed)'} (version {live.version}), "
             "of which there is no record, so a candidate can't be compared with it"
         )
-    return Champion(live.release_id, live.endpoint_name, live.version, str(record.section("modelDataUrl")))
+    return Champion(
+        live.release_id,
+        live.endpoint_name,
+        live.version,
+        str(record.section("modelDataUrl")),
+        record.place("baseline"),
+    )
 
 
 def obstacle(other: Release, alias: Alias, executions: Executions) -> str | None:

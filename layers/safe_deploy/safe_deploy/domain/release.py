@@ -80,6 +80,8 @@ class Champion:
     endpoint_name: str
     version: str
     model_data_url: str
+    baseline_url: str = ""
+    """Where the baseline of its training data is; empty in records that don't tell."""
 
     def to_output(self) -> dict[str, str]:
         """Return the champion as the state machine and the record hold it."""
@@ -88,12 +90,19 @@ class Champion:
             "endpointName": self.endpoint_name,
             "version": self.version,
             "modelDataUrl": self.model_data_url,
+            "baselineUrl": self.baseline_url,
         }
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Champion:
         """Read what `to_output` wrote."""
-        return cls(item["releaseId"], item["endpointName"], item["version"], item["modelDataUrl"])
+        return cls(
+            item["releaseId"],
+            item["endpointName"],
+            item["version"],
+            item["modelDataUrl"],
+            item.get("baselineUrl", ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from safe_deploy.errors import InvalidRequestError
 
 LOOK_BACK = timedelta(hours=24)
 FILES_READ = 200
+BINS_EACH_SIDE = 10
 FILE_LIMIT = 8 * 1024 * 1024
 ENOUGH_ROWS = 50
 """For how far the predictions as a whole have shifted, in the champion's standard deviations."""
@@ -72,9 +74,40 @@ class Replay:
             found["candidateMean"] = _short(statistics.fmean(candidate))
             found["meanDistance"] = _short(statistics.fmean(distances))
             found["largestDistance"] = _short(max(distances))
+            found["differences"] = histogram([new - old for new, old in zip(candidate, self.scores, strict=True)])
         if len(self.rows) >= ENOUGH_ROWS and min(self.scores) < max(self.scores):
             found["largestShift"] = _short(largest_shift(self.scores, candidate))
         return found
+
+
+def histogram(values: Sequence[float]) -> dict[str, Any]:
+    """Return `values` counted in bins of equal, round width, of which one is centred on nought.
+
+    The bins reach from the 1st to the 99th percentile; beyond that, `below` and `above` count.
+    """
+    ordered = sorted(values)
+    edge = max(abs(ordered[len(ordered) // 100]), abs(ordered[-1 - len(ordered) // 100]))
+    width = _round_width(edge / BINS_EACH_SIDE)
+    reach = min(BINS_EACH_SIDE, round(edge / width)) if width else 0
+    counts = [0] * (2 * reach + 1)
+    below = above = 0
+    for value in ordered:
+        place = reach + (math.floor(value / width + 0.5) if width else 0)
+        if place < 0:
+            below += 1
+        elif place >= len(counts):
+            above += 1
+        else:
+            counts[place] += 1
+    return {"width": width, "counts": counts, "below": below, "above": above}
+
+
+def _round_width(least: float) -> float:
+    """Return the smallest of 1, 2, 5 times a power of ten that isn't below `least`; nought for nought."""
+    if least <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return float(f"{next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9)):.6g}")
 
 
 def _short(value: float) -> float:

@@ -11,10 +11,12 @@ from safe_deploy.domain.approval import Approval, ApprovalState, Delivery, Link
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.visit import NAME_LIMIT, REASON_LIMIT, DecisionForm
 from safe_deploy.pages.evidence import evidence_sections
-from safe_deploy.pages.layout import Page, escape, message
+from safe_deploy.pages.html import escape
+from safe_deploy.pages.layout import Page, message
 
 FORM = Template(
-    """<h2 id="decide">Decide</h2>
+    """<section aria-labelledby="decide">
+<h2 id="decide">Decide</h2>
 $problem<form method="post" action="$action" autocomplete="off" aria-labelledby="decide">
 <input type="hidden" name="key" value="$key">
 <input type="hidden" name="formToken" value="$token">
@@ -28,7 +30,8 @@ $problem<form method="post" action="$action" autocomplete="off" aria-labelledby=
 <button class="yes" name="decision" value="approve">Approve</button>
 <button class="no" name="decision" value="reject">Reject</button>
 </div>
-</form>"""
+</form>
+</section>"""
 )
 
 AGAIN = Template(
@@ -85,7 +88,8 @@ def pending(
     )
     intro = (
         f"<h1>{escape(title)}</h1>\n"
-        f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has changed nothing.</p>'
+        f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has changed nothing. '
+        '<a class="screen" href="#decide">Go to the decision</a></p>'
     )
     sections = evidence_sections(evidence, approval.evidence_digest)
     return Page(422 if problem else 200, title, f"{intro}\n{sections}\n{filled}")
