@@ -1,4 +1,4 @@
-"""The approval pages over real HTTP, on the handlers and their fakes: what a browser is sent on AWS, headers included."""
+"""The approval pages over real HTTP, on the handlers and their fakes: as a browser gets them, headers included."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Server:
                 if self.command != "HEAD":
                     self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Keep quiet: links are never logged."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -93,7 +93,11 @@ def taxi_release(story: Story, **evaluation: Any) -> str:
         answer = sum(row) - ((place * 37) % 23) / 4
         story.capture(champion, ",".join(map(str, row)) + "\n", f"{answer}\n")
         story.outside.clock.advance(60)
-    manifest = {"files": ["trips.csv"], "description": "Yellow taxi trips, February 2019", "requestedBy": "Grace Hopper"}
+    manifest = {
+        "files": ["trips.csv"],
+        "description": "Yellow taxi trips, February 2019",
+        "requestedBy": "Grace Hopper",
+    }
     story.drop("february", manifest, trips=b"trips of 2019\n")
     assert story.register(SECOND, "february")["status"] == "registered"
     story.run_jobs(SECOND)

@@ -10,14 +10,13 @@ from safe_deploy.domain.fields import Fields
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """Instances of the endpoints, the wait for a decision, and how traffic is shifted."""
+    """Instances of the endpoints, and the wait for a decision."""
 
     endpoint_instance_type: str
     minimum_instances: int
     maximum_instances: int
     dev_instance_type: str
     approval_seconds: int
-    traffic_shifting: str
 
     @classmethod
     def parse(cls, given: Fields) -> Hosting:
@@ -28,7 +27,6 @@ class Hosting:
             given.integer("maximumInstances", minimum=0, maximum=10_000),
             given.text("devInstanceType", maximum=100),
             given.integer("approvalSeconds", minimum=0, maximum=10**9),
-            given.text("trafficShifting", maximum=200),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -39,5 +37,4 @@ class Hosting:
             "maximumInstances": self.maximum_instances,
             "devInstanceType": self.dev_instance_type,
             "approvalSeconds": self.approval_seconds,
-            "trafficShifting": self.traffic_shifting,
         }

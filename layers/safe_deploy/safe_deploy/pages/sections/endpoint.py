@@ -42,6 +42,9 @@ def _replay(replay: Mapping[str, Any]) -> str:
         f"{spare} Mean answer {figure(replay['candidateMean'])}, the champion's {figure(replay['championMean'])}; "
         f"mean distance {figure(replay['meanDistance'])}, largest {figure(replay['largestDistance'])}."
     )
+    if "largestShift" in replay:
+        shift = figure(replay["largestShift"])
+        words += f" As a whole the answers have shifted by at most {shift} of the champion's standard deviations."
     return paragraph(words) + _histogram(replay.get("differences"), replay["rows"])
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from safe_deploy.domain.figures import duration, is_known
-from safe_deploy.pages.html import code, escape, section
+from safe_deploy.domain.shift.strategy import in_words
+from safe_deploy.pages.html import escape, section
 
 
 def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
@@ -21,11 +22,11 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
 
 
 def _shift(evidence: Mapping[str, Any]) -> str:
-    if evidence["champion"] is None:
-        return "All traffic goes to it at once, since nothing else serves."
-    hosting = evidence.get("hosting")
-    how = code(hosting["trafficShifting"]) if hosting else "unknown"
-    return f"Traffic is shifted by CodeDeploy ({how}). A failing check or an alarm sends it back to the champion."
+    how = "unknown" if evidence["champion"] and not evidence.get("strategy") else in_words(evidence)
+    words = f"Traffic moves: {how}."
+    if evidence["champion"] is not None:
+        words += " A failing check, an alarm or the analysis sends it back to the champion."
+    return escape(words)
 
 
 def _after(evidence: Mapping[str, Any]) -> str:
