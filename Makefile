@@ -7,7 +7,7 @@ SIDE_BY_SIDE := -n 2 --dist loadgroup
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data test test-fast lint format bench bench-canary clean
+.PHONY: help setup demo data test test-fast test-browser lint format bench bench-canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,10 @@ test: setup ## Every test
 
 test-fast: setup ## The tests that need no running world, under a minute
 	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(SIDE_BY_SIDE) $(ARGS)
+
+test-browser: setup ## The approval page in headless Chromium, which this installs; pictures go to build/screenshots
+	@scripts/get_browser.sh
+	@$(TOOLS)/python -m pytest tests/browser $(ARGS)
 
 lint: setup ## Format, style, types, import rules, template
 	@$(TOOLS)/python scripts/lint.py
