@@ -23,7 +23,8 @@ def render(evidence: Mapping[str, Any]) -> str:
         f'<dd class="detail">{escape(number.detail)}</dd></div>'
         for number in found.numbers
     )
-    head = _break_glass(evidence["data"]["manifest"])
+    manifest = evidence["data"]["manifest"]
+    head = _break_glass(manifest) + _acknowledged(manifest)
     return f'{head}<div class="panel verdict {found.kind}">\n{"".join(lines)}\n</div>\n' + (
         f'<dl class="tiles">\n{tiles}\n</dl>'
     )
@@ -37,5 +38,16 @@ def _break_glass(manifest: Mapping[str, Any]) -> str:
         f"{manifest['requestedBy']} wants traffic to shift even if the alarms on what is live fire. "
         "The candidate's own alarms will still roll it back."
     )
-    parts = ["<h2>Break glass</h2>", paragraph(words), paragraph(f"Reason: {glass['reason']}")]
-    return f'<div class="panel problem">{"".join(parts)}</div>\n'
+    return _warning("Break glass", words, f"Reason: {glass['reason']}")
+
+
+def _acknowledged(manifest: Mapping[str, Any]) -> str:
+    known = manifest.get("acknowledge")
+    if not known:
+        return ""
+    words = "Production was changed by hand. Whoever asks for this release knows, and builds on it all the same:"
+    return _warning("Changed by hand", f"{words} {', '.join(known)}")
+
+
+def _warning(title: str, *words: str) -> str:
+    return f'<div class="panel problem"><h2>{escape(title)}</h2>{"".join(map(paragraph, words))}</div>\n'
