@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
-from safe_deploy.domain.approval import ApprovalState
+from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.failures import reason_of
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.monitoring import iso

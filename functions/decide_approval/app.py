@@ -1,25 +1,29 @@
-"""Record a person's decision, then hand it to the release. Called by the HTTP API's POST /approvals/{id}.
+"""Take the decision that a page's form makes. Called by the HTTP API's POST /approvals/{id}.
 
-The record comes first: should handing over fail, a button hands over the same decision again, never another.
 Forms and links are never logged.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
-from safe_deploy.domain.approval import Approval, Decision, Delivery, encryption_context
+from safe_deploy.domain.approval import Approval, Holder
+from safe_deploy.domain.audit import NO_RELEASE
+from safe_deploy.domain.deciding import deliver, record
+from safe_deploy.domain.decision import Decision, Via
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.ports import Outside
-from safe_deploy.domain.visit import DecisionForm, Visit, WrongFormError
+from safe_deploy.domain.visit import BadVisitError, DecisionForm, Visit, WrongFormError
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError
 from safe_deploy.pages import approval as pages
 from safe_deploy.pages.layout import Page
-from safe_deploy.pages.site import answering, load_evidence, open_link
+from safe_deploy.pages.site import Opened, admit, answering, load_evidence, open_link
 from safe_deploy.wiring import aws
+
+USED = "This form was sent before, perhaps by a program that reads your mail. Look once more, then press again."
+CHANGED = "Somebody else has sent a form in the meantime. Look once more, then press again."
 
 logger = observability.logger()
 
@@ -32,49 +36,85 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 
 def decide(visit: Visit, outside: Outside) -> Page:
     """Record the decision unless there is one, hand it over unless that is done, and tell."""
-    visit.check_origin()
-    form = DecisionForm.parse(visit)
-    approval = open_link(form.link, outside)
-    if approval is None or not form.link.admits_form(form.form_token):
+    admit(visit, outside)
+    form = read_form(visit, outside)
+    opened = open_link(visit, form.link, outside)
+    if opened is None:
         logger.info("no approval opened")
         return pages.unknown()
-    model_name = config.model_name()
+    approval, model_name = opened.approval, config.model_name()
     if approval.is_open(outside.clock.now()):
         try:
-            form.check(model_name)
-        except WrongFormError as error:
-            return ask_again(form, approval, outside, str(error))
-        try:
-            outside.approvals.decide(approval, decision_of(form, visit, outside))
-        except ConditionFailedError:
-            logger.info("somebody else was faster", extra={"release": approval.release_id})
+            taken = take_form(form, opened, visit, outside)
         except IllegalTransitionError:
             return pages.not_waiting(model_name, approval)
-        approval = outside.approvals.find(approval.approval_id) or approval
-    if approval.decided is not None and approval.delivery is None:
-        approval = deliver(approval, outside)
+        if isinstance(taken, Page):
+            return taken
+        approval = taken
+    approval = deliver(approval, model_name, outside)
+    logger.info("approval", extra={"release": approval.release_id, "state": approval.state})
+    if approval.is_open(outside.clock.now()):
+        return pages.waiting_for_others(model_name, approval)
     return pages.settled(model_name, form.link, approval)
 
 
-def ask_again(form: DecisionForm, approval: Approval, outside: Outside, problem: str) -> Page:
-    """Return the form once more, with what was typed and what is wrong with it."""
+def read_form(visit: Visit, outside: Outside) -> DecisionForm:
+    """Return the form. Raises BadVisitError, which is recorded, when it isn't one that our page sends."""
+    try:
+        visit.check_origin()
+        return DecisionForm.parse(visit)
+    except BadVisitError as error:
+        outside.releases.audit(NO_RELEASE, f"Refused: {error}", "unknown", visit.facts, outside.clock.now())
+        raise
+
+
+def take_form(form: DecisionForm, opened: Opened, visit: Visit, outside: Outside) -> Approval | Page:
+    """Return the approval after a form's decision, or the page that asks again."""
+    approval = opened.approval
+    if not form.link.admits_form(form.form_token, approval.revision):
+        opened.record("Refused: a form that was used before", visit, outside)
+        return ask_again(form, approval, outside, USED)
+    try:
+        form.check(config.model_name())
+    except WrongFormError as error:
+        opened.record("Refused: a form that was filled in wrongly", visit, outside, problem=str(error))
+        return ask_again(form, with_new_form(approval, outside), outside, str(error))
+    after = record(approval, decision_of(form, opened.holder, visit, outside), outside)
+    return after or ask_again(form, read_again(approval, outside), outside, CHANGED)
+
+
+def with_new_form(approval: Approval, outside: Outside) -> Approval:
+    """Return an approval whose form's token is a new one."""
+    try:
+        return outside.approvals.use_form(approval)
+    except ConditionFailedError:
+        return read_again(approval, outside)
+
+
+def read_again(approval: Approval, outside: Outside) -> Approval:
+    """Return an approval as it is now."""
+    return outside.approvals.find(approval.approval_id) or approval
+
+
+def ask_again(form: DecisionForm, approval: Approval, outside: Outside, problem: str) -> Approval | Page:
+    """Return the form once more, with what was typed and what is wrong; or the approval, if it is settled by now."""
+    if not approval.is_open(outside.clock.now()):
+        return approval
     evidence = load_evidence(approval, outside, config.setting("ARTIFACT_BUCKET"))
     if evidence is None:
         return pages.undecidable(approval)
     return pages.pending(config.model_name(), form.link, approval, evidence, form=form, problem=problem)
 
 
-def decision_of(form: DecisionForm, visit: Visit, outside: Outside) -> Decision:
+def decision_of(form: DecisionForm, holder: Holder, visit: Visit, outside: Outside) -> Decision:
     """Return the decision that a checked form makes."""
-    return Decision(form.choice, form.decided_by, form.reason, iso(outside.clock.now()), visit.source_ip)
-
-
-def deliver(approval: Approval, outside: Outside) -> Approval:
-    """Hand the recorded decision to the state machine's task, and record what became of that."""
-    context = encryption_context(config.model_name(), approval.release_id, approval.approval_id)
-    token = outside.keys.decrypt(approval.task_token_ciphertext, context)
-    waited = outside.executions.succeed(token, approval.answer())
-    delivery = Delivery.DELIVERED if waited else Delivery.NOT_WAITING
-    outside.approvals.delivered(approval.approval_id, delivery, outside.clock.now())
-    logger.info("decision handed over", extra={"release": approval.release_id, "delivery": delivery})
-    return replace(approval, delivery=delivery)
+    return Decision(
+        form.choice,
+        form.decided_by,
+        form.reason,
+        iso(outside.clock.now()),
+        visit.source_ip,
+        Via.PERSONAL_LINK if holder.email else Via.LINK,
+        holder.email,
+        visit.user_agent,
+    )

@@ -1,6 +1,7 @@
-"""Show an approval: the evidence and the form, or what became of it. Called by GET /approvals/{id}.
+"""Show an approval: the evidence and the form, or what became of it. Called by GET and HEAD /approvals/{id}.
 
-Opening a link changes nothing, whoever or whatever opens it. Links are never logged.
+Opening a link decides nothing, whoever or whatever opens it; the audit trail notes that it was opened. Links are
+never logged.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.visit import Visit
 from safe_deploy.pages import approval as pages
 from safe_deploy.pages.layout import Page
-from safe_deploy.pages.site import answering, load_evidence, open_link
+from safe_deploy.pages.site import admit, answering, load_evidence, open_link
 from safe_deploy.wiring import aws
 
 logger = observability.logger()
@@ -21,16 +22,21 @@ logger = observability.logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return the page."""
-    return answering(lambda: show(Visit.from_event(event), outside or aws()))
+    """Return the page; to HEAD, its headers alone."""
+    visit = Visit.from_event(event)
+    answer = answering(lambda: show(visit, outside or aws()))
+    return {**answer, "body": ""} if visit.method == "HEAD" else answer
 
 
 def show(visit: Visit, outside: Outside) -> Page:
     """Return the page for a visit; a wrong id and a wrong key look the same."""
-    approval = open_link(visit.link, outside)
-    if approval is None:
+    admit(visit, outside)
+    opened = open_link(visit, visit.link, outside)
+    if opened is None:
         logger.info("no approval opened")
         return pages.unknown()
+    approval = opened.approval
+    opened.record("Viewed", visit, outside, state=str(approval.state))
     logger.info("approval opened", extra={"release": approval.release_id, "state": approval.state})
     if not approval.is_open(outside.clock.now()):
         return pages.settled(config.model_name(), visit.link, approval)

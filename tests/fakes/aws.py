@@ -33,7 +33,7 @@ from safe_deploy.errors import (
     TransientError,
 )
 
-from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeRollbacks, FakeUpkeep, Memory
+from tests.fakes.records import FakeApprovals, FakeAttempts, FakeLocks, FakeReleases, FakeRollbacks, FakeUpkeep, Memory
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -373,6 +373,26 @@ class FakeTopic:
         self.sent.append((subject, text))
 
 
+class FakeMailbox:
+    """Mails to single persons."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str, str]] = []
+
+    def send(self, to: str, subject: str, text: str, html: str) -> None:
+        self.sent.append((to, subject, text, html))
+
+
+class FakeReminders:
+    """Reminders by name; what they would send, and when."""
+
+    def __init__(self) -> None:
+        self.set_for: dict[str, tuple[datetime, dict[str, Any]]] = {}
+
+    def set(self, name: str, at: datetime, request: Mapping[str, Any]) -> None:
+        self.set_for[name] = (at, dict(request))
+
+
 class FakeKeys:
     """A key whose ciphertexts open only with the context they were made with."""
 
@@ -464,6 +484,7 @@ class FakeOutside:
         self.releases = FakeReleases(self.memory)
         self.approvals = FakeApprovals(self.memory)
         self.rollbacks = FakeRollbacks(self.memory)
+        self.attempts = FakeAttempts(self.memory)
         self.locks = FakeLocks(self.memory)
         self.objects = FakeObjects()
         self.functions = FakeFunctions()
@@ -477,6 +498,8 @@ class FakeOutside:
         self.inventory = FakeInventory()
         self.upkeep = FakeUpkeep(self.memory)
         self.topic = FakeTopic()
+        self.mailbox = FakeMailbox()
+        self.reminders = FakeReminders()
         self.keys = FakeKeys()
         self.alarms = FakeAlarms()
         self.metrics = FakeMetrics()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.decision import ApprovalState, Decision
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.monitoring import iso
@@ -26,6 +27,7 @@ class Memory:
     approvals: dict[str, Approval] = field(default_factory=dict)
     audit: list[dict[str, Any]] = field(default_factory=list)
     rollbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
     lock: Lock | None = None
     waiting: str = ""
     check: dict[str, Any] = field(default_factory=dict)
@@ -138,29 +140,50 @@ class FakeApprovals:
         deadline = approval.deadline.replace(microsecond=0)
         self.memory.approvals[approval.approval_id] = replace(approval, deadline=deadline)
 
-    def decide(self, approval: Approval, decision: Decision) -> None:
-        if self.memory.approvals[approval.approval_id].state is not ApprovalState.PENDING:
-            raise ConditionFailedError("not pending any more")
+    def decide(self, approval: Approval, decision: Decision) -> Approval:
+        self._check(approval)
         release = self.releases.get(approval.release_id)
         if (release.state, release.item.get("approvalId")) != (
             State.AWAITING_APPROVAL,
             approval.approval_id,
         ):
             raise IllegalTransitionError("the release doesn't wait")
+        after, at = approval.with_decision(decision), datetime.fromisoformat(decision.at)
         item = {**decision.to_item(), "evidenceDigest": approval.evidence_digest}
-        at = datetime.fromisoformat(decision.at)
-        state = State.APPROVED if decision.state is ApprovalState.APPROVED else None
-        self.releases.update(approval.release_id, {"decision": item}, at, state=state)
-        self._change(approval.approval_id, state=decision.state, decision=decision)
+        event = "Agreed, and others have to agree"
+        if after.is_decided:
+            state = State.APPROVED if after.state is ApprovalState.APPROVED else None
+            decisions = [each.to_item() for each in after.decisions]
+            recorded = {**item, "by": after.by, "decisions": decisions}
+            self.releases.update(approval.release_id, {"decision": recorded}, at, state=state)
+            event = f"Decision: {after.state}"
+        self._change(approval.approval_id, state=after.state, decisions=after.decisions, revision=after.revision)
         detail = {**item, "approvalId": approval.approval_id}
-        self.releases.audit(approval.release_id, f"Decision: {decision.state}", decision.by, detail, at)
+        self.releases.audit(approval.release_id, event, decision.who, detail, at)
+        return after
+
+    def use_form(self, approval: Approval) -> Approval:
+        self._check(approval)
+        self._change(approval.approval_id, revision=approval.revision + 1)
+        return replace(approval, revision=approval.revision + 1)
+
+    def add_holder(self, approval: Approval, holder: Holder) -> Approval:
+        self._check(approval)
+        self._change(approval.approval_id, holders=(*approval.holders, holder))
+        return replace(approval, holders=(*approval.holders, holder))
 
     def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:
-        self._change(approval_id, delivery=delivery)
+        if delivery is Delivery.DELIVERED or self.memory.approvals[approval_id].delivery is None:
+            self._change(approval_id, delivery=delivery)
 
     def withdraw(self, approval_id: str, state: ApprovalState) -> None:
         if self.memory.approvals[approval_id].state is ApprovalState.PENDING:
             self._change(approval_id, state=state)
+
+    def _check(self, approval: Approval) -> None:
+        present = self.memory.approvals[approval.approval_id]
+        if (present.state, present.revision) != (ApprovalState.PENDING, approval.revision):
+            raise ConditionFailedError("not as it was read")
 
     def _change(self, approval_id: str, **changes: Any) -> None:
         self.memory.approvals[approval_id] = replace(self.memory.approvals[approval_id], **changes)
@@ -177,6 +200,20 @@ class FakeRollbacks:
 
     def write(self, rollback_id: str, item: Mapping[str, Any]) -> None:
         self.memory.rollbacks[rollback_id] = dict(stored(dict(item)))
+
+
+class FakeAttempts:
+    """Counters in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def count(self, name: str, limit: int, until: datetime) -> bool:
+        seen = self.memory.attempts.get(name, 0)
+        if seen >= limit:
+            return False
+        self.memory.attempts[name] = seen + 1
+        return True
 
 
 class FakeLocks:

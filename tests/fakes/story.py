@@ -27,6 +27,10 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "eu-west-1",
     "MODEL_NAME": MODEL,
     "TABLE_NAME": "records",
+    "AUDIT_TABLE_NAME": "audit",
+    "REMIND_FUNCTION_ARN": "arn:aws:lambda:eu-west-1:111122223333:function:remind",
+    "REMIND_ROLE_ARN": "arn:aws:iam::111122223333:role/remind",
+    "SENDER_EMAIL": "releases@example.com",
     "TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:notices",
     "ARTIFACT_BUCKET": ARTIFACTS,
     "DROP_BUCKET": DROPS,
@@ -230,8 +234,31 @@ class Story:
         return self.call("show_approval", visit("GET", link))
 
     def decide(self, link: str, choice: str = "approve", **changes: Any) -> Any:
-        """Send the form of a link's page."""
-        return self.call("decide_approval", visit("POST", link, form=form_of(link, choice, **changes)))
+        """Send the form of a link's page, as the page would show it now."""
+        found = self.outside.memory.approvals.get(link.rpartition("/")[2].partition("?")[0])
+        form = form_of(link, choice, revision=found.revision if found else 0, **changes)
+        return self.call("decide_approval", visit("POST", link, form=form))
+
+    def personal_links(self) -> dict[str, str]:
+        """Return the last link mailed to each person."""
+        found = {to: re.search(rf"{SITE}/approvals/\S+", text) for to, _, text, _ in self.outside.mailbox.sent}
+        return {to: match.group() for to, match in found.items() if match}
+
+    def decide_as(
+        self, arn: str, choice: str = "approve", release_id: str = FIRST, reason: str = "", digest: str = ""
+    ) -> Any:
+        """Decide as a caller whom AWS has authenticated."""
+        event: dict[str, Any] = json.loads((ROOT / "events/decide_release/signed.json").read_text())
+        event["pathParameters"]["id"] = release_id
+        event["requestContext"]["authorizer"]["iam"]["userArn"] = arn
+        seen = digest or str(self.outside.releases.get(release_id).item.get("evidenceDigest"))
+        event["body"] = json.dumps({"decision": choice, "evidenceDigest": seen, "reason": reason})
+        return self.call("decide_release", event)
+
+    def remind(self, release_id: str = FIRST) -> Any:
+        """Let the schedule fire that reminds of a release's approval."""
+        _, request = self.outside.reminders.set_for[f"{MODEL}-{release_id}-reminder"]
+        return self.call("remind_approvers", request)
 
     def take_lock(self, release_id: str = FIRST) -> Any:
         """Let the state machine take the lock."""
@@ -350,7 +377,7 @@ def capture_line(rows: str, answer: str, at: str) -> bytes:
     return json.dumps(line).encode() + b"\n"
 
 
-def form_of(link: str, choice: str = "approve", **changes: Any) -> dict[str, Any]:
+def form_of(link: str, choice: str = "approve", *, revision: int = 0, **changes: Any) -> dict[str, Any]:
     """Return the fields that the page's form sends."""
     from safe_deploy.domain.approval import Link
 
@@ -358,7 +385,7 @@ def form_of(link: str, choice: str = "approve", **changes: Any) -> dict[str, Any
     assert parts
     given = {
         "key": parts[2],
-        "formToken": Link(parts[1], parts[2]).form_token,
+        "formToken": Link(parts[1], parts[2]).form_token(revision),
         "modelName": MODEL,
         "decidedBy": "Ada Lovelace",
         "reason": "",
@@ -376,13 +403,14 @@ def visit(
     headers: dict[str, str | None] | None = None,
 ) -> dict[str, Any]:
     """Return HTTP API's event for a link; forms come base64-encoded. A header of None is left out."""
-    name = {"GET": "show_approval/link_opened", "POST": "decide_approval/form_sent"}[method]
+    name = "decide_approval/form_sent" if method == "POST" else "show_approval/link_opened"
     event: dict[str, Any] = json.loads((ROOT / f"events/{name}.json").read_text())
     path, _, query = link.removeprefix(SITE).partition("?")
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     event["pathParameters"] = {"id": path.rpartition("/")[2]}
     event["headers"]["host"] = event["requestContext"]["domainName"] = SITE.removeprefix("https://")
-    if method == "GET":
+    event["requestContext"]["http"]["method"] = method
+    if method != "POST":
         event["rawQueryString"] = query
         event["queryStringParameters"] = {"key": query.partition("=")[2]}
     else:

@@ -52,7 +52,7 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, function in FUNCTIONS.items():
         for policy in function.get("Policies", []):
             for statement in policy["Statement"]:
-                yield name, statement
+                yield name, statement.get("Fn::If", [None, statement])[1]
     for name, role in of_type("AWS::IAM::Role").items():
         for policy in role["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -125,9 +125,44 @@ def test_only_codedeploy_and_nobody_else_may_move_the_alias() -> None:
     assert movers == {"CodeDeployRole"}
 
 
-def test_who_reads_records_to_show_them_can_not_write_them() -> None:
-    actions = {a for name, s in statements() if name == "ShowApprovalFunction" for a in listed(s["Action"])}
-    assert actions == {"dynamodb:GetItem", "s3:GetObject", "kms:Decrypt"}
+def about_table(statement: dict[str, Any]) -> str:
+    """Which table a statement is about; empty for other things."""
+    named = [r["Fn::GetAtt"][0] for r in listed(statement["Resource"]) if isinstance(r, dict) and "Fn::GetAtt" in r]
+    return next((name for name in named if name in ("Table", "AuditTable")), "")
+
+
+def test_who_shows_an_approval_can_decide_nothing() -> None:
+    shown = {s["Sid"]: s for name, s in statements() if name == "ShowApprovalFunction"}
+    on_records = {a: s for s in shown.values() if about_table(s) == "Table" for a in listed(s["Action"])}
+    assert set(on_records) == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    counting = on_records["dynamodb:UpdateItem"]["Condition"]
+    assert counting == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ATTEMPTS"]}}
+    others = {a for s in shown.values() if about_table(s) != "Table" for a in listed(s["Action"])}
+    assert others == {"dynamodb:PutItem", "s3:GetObject", "kms:Decrypt"}
+
+
+def test_the_audit_trail_can_only_be_added_to() -> None:
+    allowed = {a for _, s in statements() if about_table(s) == "AuditTable" for a in listed(s["Action"])}
+    assert allowed == {"dynamodb:PutItem"}
+    everywhere = [s for _, s in statements() if any(a.startswith("dynamodb:") for a in listed(s["Action"]))]
+    assert all(about_table(s) for s in everywhere), "a statement on other names might reach the audit trail"
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_who_records_may_and_who_may_records(name: str) -> None:
+    folder = ROOT / FUNCTIONS[name]["CodeUri"]
+    code = (folder / "app.py").read_text()
+    records = bool(re.search(r"\.audit\(|\.record\(|deciding import|safe_deploy\.hook", code))
+    variables = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    assert records == ("AUDIT_TABLE_NAME" in variables)
+    assert records == any(n == name and about_table(s) == "AuditTable" for n, s in statements())
+
+
+def test_personal_mail_comes_only_from_the_one_sender() -> None:
+    mailing = [(name, s) for name, s in statements() if "ses:SendEmail" in listed(s["Action"])]
+    assert {name for name, _ in mailing} == {"AskForApprovalFunction", "RemindApproversFunction"}
+    for _, statement in mailing:
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "SenderEmail"}}}
 
 
 def test_buckets_are_private_encrypted_versioned_and_refuse_plain_http() -> None:
@@ -144,10 +179,13 @@ def test_buckets_are_private_encrypted_versioned_and_refuse_plain_http() -> None
     assert denied == set(buckets)
 
 
-def test_table_and_topic_are_encrypted() -> None:
-    (table,) = of_type("AWS::DynamoDB::Table").values()
-    assert table["SSESpecification"]["SSEEnabled"]
-    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+def test_tables_and_topic_are_encrypted() -> None:
+    tables = of_type("AWS::DynamoDB::Table")
+    assert set(tables) == {"Table", "AuditTable"}
+    for table in tables.values():
+        assert table["SSESpecification"]["SSEEnabled"]
+        assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert "TimeToLiveSpecification" not in tables["AuditTable"]
     (topic,) = of_type("AWS::SNS::Topic").values()
     assert topic["KmsMasterKeyId"]
 

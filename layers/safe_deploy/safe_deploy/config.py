@@ -16,6 +16,17 @@ def setting(name: str) -> str:
     return value
 
 
+def optional(name: str) -> str:
+    """Return an environment variable that may be missing or empty."""
+    return os.environ.get(name, "").strip()
+
+
+def approver_emails() -> tuple[str, ...]:
+    """Return who gets a personal link: APPROVER_EMAILS, each once; none when the topic gets the one link."""
+    given = (email.strip().casefold() for email in optional("APPROVER_EMAILS").split(","))
+    return tuple(dict.fromkeys(filter(None, given)))
+
+
 def model_name() -> str:
     """Return MODEL_NAME, which every resource of a release begins with."""
     return check_model_name(setting("MODEL_NAME"))

@@ -10,6 +10,8 @@ from safe_deploy.config import model_name, setting
 from safe_deploy.domain.source import Source
 from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.approvals import TableApprovals
+from safe_deploy.gateways.attempts import TableAttempts
+from safe_deploy.gateways.audit import TableAudit
 from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
@@ -18,12 +20,14 @@ from safe_deploy.gateways.inventory import AwsInventory
 from safe_deploy.gateways.jobs import SageMakerJobs
 from safe_deploy.gateways.keys import KmsKeys
 from safe_deploy.gateways.locks import TableLocks
+from safe_deploy.gateways.mailbox import SesMailbox
 from safe_deploy.gateways.metrics import CloudWatchMetrics
 from safe_deploy.gateways.model_source import read_source
 from safe_deploy.gateways.objects import S3Objects
 from safe_deploy.gateways.packages import RegisteredPackages
 from safe_deploy.gateways.predictions import SageMakerPredictions
 from safe_deploy.gateways.releases import TableReleases
+from safe_deploy.gateways.reminders import SchedulerReminders
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
@@ -55,14 +59,33 @@ class Aws:
         return Table(setting("TABLE_NAME"))
 
     @cached_property
+    def _audit(self) -> TableAudit:
+        return TableAudit(Table(setting("AUDIT_TABLE_NAME")))
+
+    @cached_property
     def releases(self) -> TableReleases:
         """Return the release records."""
-        return TableReleases(self._table)
+        return TableReleases(self._table, lambda: self._audit)
 
     @cached_property
     def approvals(self) -> TableApprovals:
         """Return the approvals."""
-        return TableApprovals(self._table)
+        return TableApprovals(self._table, lambda: self._audit)
+
+    @cached_property
+    def attempts(self) -> TableAttempts:
+        """Return the counters of visits."""
+        return TableAttempts(self._table)
+
+    @cached_property
+    def reminders(self) -> SchedulerReminders:
+        """Return the reminders of approvals."""
+        return SchedulerReminders(setting("SCHEDULE_GROUP"), setting("REMIND_FUNCTION_ARN"), setting("REMIND_ROLE_ARN"))
+
+    @cached_property
+    def mailbox(self) -> SesMailbox:
+        """Return the mail to single persons."""
+        return SesMailbox(setting("SENDER_EMAIL"))
 
     @cached_property
     def rollbacks(self) -> TableRollbacks:

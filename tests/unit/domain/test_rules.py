@@ -210,9 +210,10 @@ def test_links_are_not_guessable_and_their_tokens_not_each_others() -> None:
     assert len({link.approval_id for link in links}) == len({link.secret for link in links}) == 200
     assert all(link.is_well_formed for link in links)
     first, second = links[:2]
-    assert first.admits_form(first.form_token)
-    assert not first.admits_form(second.form_token)
-    assert first.secret not in first.form_token
+    assert first.admits_form(first.form_token(0), 0)
+    assert not first.admits_form(second.form_token(0), 0)
+    assert not first.admits_form(first.form_token(0), 1)
+    assert not first.admits_form("", 0)
 
 
 @given(TIMES)

@@ -15,7 +15,7 @@ from tests.fakes.story import ENVIRONMENT, FIRST, ROOT, SECOND, Story
 EVENTS = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "predict")
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 DEPLOYMENT = "d-1A2B3C4D5"
-STATUS = {"link_opened": 404, "form_sent": 404}
+STATUS = {"link_opened": 404, "link_looked_at": 404, "form_sent": 404, "signed": 409}
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from safe_deploy.domain.approval import ApprovalState
+from safe_deploy.domain.attempts import LIMIT
 from safe_deploy.domain.canonical import digest
+from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.release import State
 from safe_deploy.errors import RefusedError, TransientError
 
@@ -120,12 +121,82 @@ def test_nobody_is_asked_about_a_release_that_failed_its_gates(story: Story) -> 
 # ---- looking ----
 
 
-def test_opening_a_link_changes_nothing(story: Story, link: str) -> None:
-    before = repr(story.outside.memory)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_opening_a_link_decides_nothing_and_is_noted(story: Story, link: str, method: str) -> None:
+    memory = story.outside.memory
+    before = repr([memory.releases, memory.approvals])
     for _ in range(3):
-        assert story.show(link)["statusCode"] == 200
-    assert repr(story.outside.memory) == before
+        page = story.call("show_approval", visit(method, link))
+        assert page["statusCode"] == 200
+        assert bool(page["body"]) == (method == "GET")
+    assert repr([memory.releases, memory.approvals]) == before
     assert story.outside.executions.answers == []
+    (viewed,) = [entry for entry in memory.audit if entry["event"] == "Viewed"]
+    assert viewed["release"] == FIRST
+    assert viewed["detail"]["sourceIp"] == "192.0.2.10"
+    assert viewed["detail"]["method"] == method
+    assert viewed["detail"]["evidenceDigest"] == story.outside.releases.get(FIRST).item["evidenceDigest"]
+
+
+def test_a_used_form_is_shown_anew_and_nothing_typed_is_lost(story: Story, link: str) -> None:
+    """A mail scanner sends the form as it finds it; the person's page is older than that."""
+    story.decide(link, modelName="", decidedBy="")
+    page = story.call("decide_approval", visit("POST", link, form=form_of(link, reason="fine & dandy")))
+    assert page["statusCode"] == 422
+    assert "was sent before" in page["body"]
+    assert "fine &amp; dandy</textarea>" in page["body"]
+    assert state(story) is ApprovalState.PENDING
+    token = re.search(r'name="formToken" value="([0-9a-f]{64})"', page["body"])
+    assert token
+    again = visit("POST", link, form=form_of(link, formToken=token[1]))
+    assert "This release was approved" in story.call("decide_approval", again)["body"]
+
+
+def test_too_many_visits_are_turned_away_and_noted_once(story: Story, link: str) -> None:
+    wrong = guesses(link)[0]
+    for _ in range(LIMIT):
+        assert story.show(wrong)["statusCode"] == 404
+    for page in (story.show(wrong), story.show(link), story.decide(link)):
+        assert page["statusCode"] == 429
+    assert state(story) is ApprovalState.PENDING
+    (noted,) = [entry for entry in story.outside.memory.audit if entry["event"] == "Too many visits"]
+    assert noted["actor"] == "192.0.2.10"
+    story.outside.clock.advance(600)
+    assert story.show(link)["statusCode"] == 200
+
+
+def test_a_guess_and_a_visit_make_the_same_calls(story: Story, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever guesses learns nothing by how much is done for them: an unknown id is as much work as a wrong key."""
+    calls: list[str] = []
+    for port, name in (("approvals", "find"), ("attempts", "count"), ("releases", "audit")):
+        real = getattr(getattr(story.outside, port), name)
+
+        def noted(*args: Any, real: Any = real, name: str = name) -> Any:
+            calls.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(getattr(story.outside, port), name, noted)
+    made = []
+    for guess in guesses(link):
+        calls.clear()
+        story.show(guess)
+        made.append(tuple(calls))
+    assert set(made) == {("count", "count", "find", "audit")}
+
+
+def test_refused_attempts_stand_in_the_audit_trail_without_their_secrets(story: Story, link: str) -> None:
+    story.show(guesses(link)[0])
+    story.decide(link, modelName="wrong")
+    story.call("decide_approval", visit("POST", link, form=form_of(link), headers={"sec-fetch-site": "cross-site"}))
+    story.call("decide_approval", visit("POST", link, form=form_of(link)))
+    events = [entry["event"] for entry in story.outside.memory.audit if entry["event"].startswith("Refused")]
+    assert events == [
+        "Refused: the link opens nothing",
+        "Refused: a form that was filled in wrongly",
+        "Refused: the form was sent from another site",
+        "Refused: a form that was used before",
+    ]
+    assert form_of(link)["key"] not in repr(story.outside.memory.audit)
 
 
 def test_the_page_shows_the_evidence_and_a_form(story: Story, link: str) -> None:
@@ -357,7 +428,7 @@ def test_a_release_that_has_ended_takes_no_decision(story: Story, link: str) -> 
         ({"decidedBy": "a\x00b"}, "Give your name"),
         ({"decision": "maybe"}, "Press Approve or Reject"),
         ({"decision": None}, "Press Approve or Reject"),
-        ({"reason": "x" * 1001}, "Give the reason"),
+        ({"reason": "x" * 1001}, "Give the comment"),
     ],
 )
 def test_what_was_typed_wrongly_is_asked_again(story: Story, link: str, changes: dict[str, Any], words: str) -> None:
@@ -386,6 +457,9 @@ def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str
         {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
         {"headers": {"origin": SITE, "sec-fetch-site": "cross-site"}},
         {"headers": {"sec-fetch-site": "same-site"}},
+        {"headers": {"sec-fetch-site": "none"}},
+        {"headers": {"sec-fetch-mode": "cors"}},
+        {"headers": {"sec-fetch-dest": "iframe"}},
         {"body": "####"},
         {"body": "a" * 40_000},
         {"body": "key=1&key=2", "isBase64Encoded": False},
@@ -410,8 +484,10 @@ def test_a_browsers_own_form_is_taken(story: Story, link: str, origin: str | Non
 
 
 def test_without_the_pages_form_token_nothing_is_decided(story: Story, link: str) -> None:
-    assert story.decide(link, formToken="0" * 64)["statusCode"] == 404
-    assert story.decide(link, formToken="é")["statusCode"] == 404
+    for token in ("0" * 64, "é", "", form_of(link, revision=1)["formToken"]):
+        page = story.decide(link, formToken=token)
+        assert page["statusCode"] == 422
+        assert "was sent before" in page["body"]
     assert state(story) is ApprovalState.PENDING
 
 

@@ -29,21 +29,22 @@ def settings(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator
 
 @pytest.fixture
 def aws(settings: None) -> Iterator[None]:
-    """moto's AWS with the app's table, bucket and topic."""
+    """moto's AWS with the app's tables, bucket and topic."""
     with mock_aws():
         dynamodb: Any = boto3.client("dynamodb")
-        dynamodb.create_table(
-            TableName=ENVIRONMENT["TABLE_NAME"],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for name in (ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["AUDIT_TABLE_NAME"]):
+            dynamodb.create_table(
+                TableName=name,
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
         s3: Any = boto3.client("s3")
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_bucket_versioning(Bucket=ARTIFACTS, VersioningConfiguration={"Status": "Enabled"})

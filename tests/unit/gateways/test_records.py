@@ -9,19 +9,23 @@ from typing import Any
 
 import boto3
 import pytest
-from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.canonical import digest
+from safe_deploy.domain.decision import ApprovalState, Decision, Rule, Via
 from safe_deploy.domain.lock import Lock, taken
 from safe_deploy.domain.manifest import Drop
-from safe_deploy.domain.ports import Approvals, Locks, Releases, Rollbacks
+from safe_deploy.domain.ports import Approvals, Attempts, Locks, Releases, Rollbacks
 from safe_deploy.domain.release import RETURNING, STEPS, State
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 from safe_deploy.gateways.approvals import TableApprovals
+from safe_deploy.gateways.attempts import TableAttempts
+from safe_deploy.gateways.audit import TableAudit
 from safe_deploy.gateways.locks import TableLocks
 from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
 
-from tests.fakes.records import FakeApprovals, FakeLocks, FakeReleases, FakeRollbacks, Memory
+from tests.fakes.records import FakeApprovals, FakeAttempts, FakeLocks, FakeReleases, FakeRollbacks, Memory
 from tests.fakes.story import ENVIRONMENT, FIRST, SECOND
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -36,6 +40,7 @@ class Records:
     approvals: Approvals
     locks: Locks
     rollbacks: Rollbacks
+    attempts: Attempts
 
 
 @pytest.fixture(params=["table", "fake"])
@@ -43,11 +48,22 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
     """The stores, real over moto's DynamoDB and fake."""
     if request.param == "fake":
         memory = Memory()
-        yield Records(FakeReleases(memory), FakeApprovals(memory), FakeLocks(memory), FakeRollbacks(memory))
+        yield Records(FakeReleases(memory), FakeApprovals(memory), FakeLocks(memory), FakeRollbacks(memory), FakeAttempts(memory))
         return
     request.getfixturevalue("aws")
     table = Table(ENVIRONMENT["TABLE_NAME"])
-    yield Records(TableReleases(table), TableApprovals(table), TableLocks(table), TableRollbacks(table))
+    yield Records(
+        TableReleases(table, audit),
+        TableApprovals(table, audit),
+        TableLocks(table),
+        TableRollbacks(table),
+        TableAttempts(table),
+    )
+
+
+def audit() -> TableAudit:
+    """The audit trail in moto's DynamoDB."""
+    return TableAudit(Table(ENVIRONMENT["AUDIT_TABLE_NAME"]))
 
 
 def test_a_drop_is_registered_once(records: Records) -> None:
@@ -133,7 +149,8 @@ def test_the_audit_trail_keeps_an_entry_once(records: Records) -> None:
 
 # ---- approvals ----
 
-APPROVAL = Approval("a" * 32, FIRST, "hash", "token-hash", b"\x00cipher\xff", "digest", NOW + timedelta(hours=1))
+LATER = NOW + timedelta(hours=1)
+APPROVAL = Approval("a" * 32, FIRST, (Holder("hash"),), "token-hash", b"\x00cipher\xff", "digest", LATER)
 YES = Decision("approve", "Ada", "", "2026-01-31T12:30:00Z", "192.0.2.10")
 NO = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z", "192.0.2.11")
 
@@ -229,8 +246,8 @@ def test_a_pending_approval_expires(asked: Records) -> None:
 
 def test_the_table_removes_approvals_long_after_their_deadline(aws: None) -> None:
     table = Table(ENVIRONMENT["TABLE_NAME"])
-    TableReleases(table).create(FIRST, State.TESTED, {}, NOW)
-    TableApprovals(table).open(APPROVAL, previous=None, now=NOW)
+    TableReleases(table, audit).create(FIRST, State.TESTED, {}, NOW)
+    TableApprovals(table, audit).open(APPROVAL, previous=None, now=NOW)
     item = boto3.client("dynamodb").get_item(
         TableName=table.name, Key={"pk": {"S": "APPROVAL"}, "sk": {"S": APPROVAL.approval_id}}
     )["Item"]
@@ -309,3 +326,66 @@ def test_a_rollback_is_written_and_found(records: Records) -> None:
     records.rollbacks.write("rollback-1", {"outcome": "restored", "differences": [], "told": True})
     found = records.rollbacks.find("rollback-1")
     assert (found["outcome"], found["differences"], found["told"]) == ("restored", [], True)
+
+
+# ---- people's visits ----
+
+
+def test_a_form_is_good_once_and_only_for_the_approval_as_it_was_read(asked: Records) -> None:
+    after = asked.approvals.use_form(APPROVAL)
+    assert after.revision == 1
+    for stale in (lambda: asked.approvals.use_form(APPROVAL), lambda: asked.approvals.decide(APPROVAL, YES)):
+        with pytest.raises(ConditionFailedError):
+            stale()
+    asked.approvals.decide(after, YES)
+
+
+def test_one_more_link_opens_an_approval_and_disturbs_nobody(asked: Records) -> None:
+    asked.approvals.add_holder(APPROVAL, Holder("other", "ada@example.com"))
+    found = asked.approvals.find(APPROVAL.approval_id)
+    assert found is not None
+    assert found.holders == (*APPROVAL.holders, Holder("other", "ada@example.com"))
+    asked.approvals.decide(APPROVAL, YES)
+    found = asked.approvals.find(APPROVAL.approval_id)
+    assert found is not None
+    assert len(found.holders) == 2, "a decision keeps a link that came in between"
+
+
+def test_two_have_to_agree(records: Records) -> None:
+    records.releases.create(FIRST, State.TESTED, {}, NOW)
+    approval = replace(APPROVAL, rule=Rule(2))
+    records.approvals.open(approval, previous=None, now=NOW)
+    ada, bob = (replace(YES, via=Via.PERSONAL_LINK, identity=f"{name}@example.com") for name in ("ada", "bob"))
+    once = records.approvals.decide(approval, ada)
+    assert records.releases.get(FIRST).state is State.AWAITING_APPROVAL
+    assert records.approvals.find(approval.approval_id) == once
+    twice = records.approvals.decide(once, bob)
+    assert records.approvals.find(approval.approval_id) == twice
+    assert twice.decisions == (ada, bob)
+    assert records.releases.get(FIRST).item["decision"]["by"] == "Ada <ada@example.com> and Ada <bob@example.com>"
+
+
+def test_who_came_too_late_does_not_undo_a_delivery(asked: Records) -> None:
+    asked.approvals.decide(APPROVAL, YES)
+    for delivery in (Delivery.NOT_WAITING, Delivery.DELIVERED, Delivery.NOT_WAITING):
+        asked.approvals.delivered(APPROVAL.approval_id, delivery, NOW)
+    found = asked.approvals.find(APPROVAL.approval_id)
+    assert found is not None
+    assert found.delivery is Delivery.DELIVERED
+
+
+def test_visits_are_counted_up_to_the_limit(records: Records) -> None:
+    assert [records.attempts.count("a", 2, NOW) for _ in range(4)] == [True, True, False, False]
+    assert records.attempts.count("b", 2, NOW)
+
+
+def test_an_audit_entry_is_named_by_its_content(aws: None) -> None:
+    """Whoever overwrites an entry can't make it match its key; entries stand in a table of their own."""
+    trail = audit()
+    trail.append(FIRST, "Viewed", "somebody", {"share": 5.0}, NOW)
+    table = ENVIRONMENT["AUDIT_TABLE_NAME"]
+    (item,) = boto3.client("dynamodb").scan(TableName=table)["Items"]
+    assert item["pk"] == {"S": f"AUDIT#{FIRST}"}
+    at, _, named = item["sk"]["S"].partition("#")
+    entry = {"event": "Viewed", "actor": "somebody", "detail": {"share": 5}}
+    assert (at, named) == ("2026-01-31T12:00:00Z", digest({"release": FIRST, "at": at, "entry": entry}))

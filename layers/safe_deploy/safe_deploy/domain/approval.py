@@ -1,6 +1,6 @@
-"""Approvals: the link's secret, the form's token, states, decisions. Used by the approval functions.
+"""Approvals: who holds which link, the form's token, what was decided. Used by the approval functions.
 
-pending → approved | rejected (a person), superseded (a newer mail), expired | withdrawn (the machine).
+pending → approved | rejected (people), superseded (a newer mail), expired | withdrawn (the machine).
 """
 
 from __future__ import annotations
@@ -10,27 +10,20 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from safe_deploy.domain.decision import ApprovalState, Decision, Rule
 
 APPROVAL_ID = re.compile(r"[0-9a-f]{32}")
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT_FOR = timedelta(days=30)
 """How long after its deadline an approval stays in the table, so that its link can say what became of it."""
 NOBODY = hashlib.sha256(b"no approval has this hash").hexdigest()
-
-
-class ApprovalState(StrEnum):
-    """Where an approval stands."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    SUPERSEDED = "superseded"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
+NO_APPROVAL = "0" * 32
+"""The id that a malformed link is looked up by, so that it takes as long as any other."""
 
 
 class Delivery(StrEnum):
@@ -41,64 +34,75 @@ class Delivery(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """A person's yes or no."""
+class Holder:
+    """Who a link was made for."""
 
-    choice: str
-    """`approve` or `reject`."""
-    by: str
-    reason: str
-    at: str
-    source_ip: str = ""
-
-    @property
-    def state(self) -> ApprovalState:
-        """Return the state that an approval takes by it."""
-        return ApprovalState.APPROVED if self.choice == "approve" else ApprovalState.REJECTED
+    secret_hash: str
+    email: str = ""
+    """Empty for the one link that goes to the topic."""
 
     def to_item(self) -> dict[str, str]:
-        """Return the decision as it stands in the records."""
-        return {
-            "decision": self.choice,
-            "by": self.by,
-            "reason": self.reason,
-            "at": self.at,
-            "sourceIp": self.source_ip,
-        }
+        """Return the holder as it stands in the table."""
+        return {"secretHash": self.secret_hash, "email": self.email}
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Decision:
+    def from_item(cls, item: Mapping[str, Any]) -> Holder:
         """Read what `to_item` wrote."""
-        return cls(item["decision"], item["by"], item["reason"], item["at"], item["sourceIp"])
+        return cls(item["secretHash"], item["email"])
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One request for a decision. The link's secret itself is in the mail and nowhere else."""
+    """One request for a decision. The links' secrets themselves are in the mails and nowhere else."""
 
     approval_id: str
     release_id: str
-    secret_hash: str
+    holders: tuple[Holder, ...]
     task_token_hash: str
     task_token_ciphertext: bytes
     evidence_digest: str
     deadline: datetime
+    rule: Rule = field(default_factory=Rule)
     state: ApprovalState = ApprovalState.PENDING
-    decision: Decision | None = None
+    decisions: tuple[Decision, ...] = ()
     delivery: Delivery | None = None
+    revision: int = 0
+    """Counts the forms that were taken: each form's token is good for one of them."""
 
-    def opens_with(self, secret: str) -> bool:
-        """Return, in constant time, whether this is the link's secret."""
-        return hmac.compare_digest(self.secret_hash, hash_of(secret))
+    def holder_of(self, secret: str) -> Holder | None:
+        """Return whose secret this is; takes as long whoever's it is."""
+        given, found = hash_of(secret), None
+        for holder in self.holders:
+            if hmac.compare_digest(holder.secret_hash, given):
+                found = holder
+        return found
 
     def is_open(self, now: datetime) -> bool:
         """Return whether a decision may still be made."""
         return self.state is ApprovalState.PENDING and now < self.deadline
 
     @property
+    def is_decided(self) -> bool:
+        """Return whether people have decided it."""
+        return self.state in (ApprovalState.APPROVED, ApprovalState.REJECTED)
+
+    @property
     def decided(self) -> Decision | None:
-        """Return the decision of an approval that was decided by a person."""
-        return self.decision if self.state in (ApprovalState.APPROVED, ApprovalState.REJECTED) else None
+        """Return the decision that settled an approval: the last one."""
+        return self.decisions[-1] if self.is_decided else None
+
+    @property
+    def by(self) -> str:
+        """Return everybody whose decision counts: who rejected, or all who agreed."""
+        if self.state is ApprovalState.REJECTED:
+            return self.decisions[-1].who
+        return " and ".join(dict.fromkeys(decision.who for decision in self.decisions))
+
+    def with_decision(self, decision: Decision) -> Approval:
+        """Return the approval as it stands after one more decision."""
+        decisions = (*self.decisions, decision)
+        state = self.rule.state_after(decisions)
+        return replace(self, decisions=decisions, state=state, revision=self.revision + 1)
 
     def answer(self) -> dict[str, str]:
         """Return what the state machine is told. Raises ValueError when nothing was decided."""
@@ -106,7 +110,7 @@ class Approval:
             raise ValueError(f"approval {self.approval_id} is {self.state}")
         return {
             "decision": str(self.state),
-            "by": self.decided.by,
+            "by": self.by,
             "reason": self.decided.reason,
             "evidenceDigest": self.evidence_digest,
         }
@@ -120,34 +124,39 @@ class Link:
     secret: str
 
     @classmethod
-    def create(cls) -> Link:
-        """Return a new link: 128 bits of id, 256 bits of secret."""
-        return cls(secrets.token_hex(16), secrets.token_urlsafe(32))
+    def create(cls, approval_id: str = "") -> Link:
+        """Return a new link: 128 bits of id, unless it is for an approval that there is; 256 bits of secret."""
+        return cls(approval_id or secrets.token_hex(16), secrets.token_urlsafe(32))
 
     @property
     def is_well_formed(self) -> bool:
         """Return whether id and secret look like ours at all."""
         return bool(APPROVAL_ID.fullmatch(self.approval_id) and SECRET.fullmatch(self.secret))
 
+    @property
+    def lookup(self) -> str:
+        """Return the id to look an approval up by."""
+        return self.approval_id if self.is_well_formed else NO_APPROVAL
+
     def url(self, site: str) -> str:
         """Return the address that stands in the mail, and only there."""
         return f"{site.rstrip('/')}/approvals/{self.approval_id}?key={self.secret}"
 
-    @property
-    def form_token(self) -> str:
-        """Return what the form must send back: only who saw the page with the right secret can know it."""
-        return hash_of(f"{self.secret}{self.approval_id}form")
+    def form_token(self, revision: int) -> str:
+        """Return what the form must send back: known only to who saw the page, and good for one form taken."""
+        message = f"form {revision} of {self.approval_id}".encode()
+        return hmac.new(self.secret.encode(), message, hashlib.sha256).hexdigest()
 
-    def admits_form(self, token: str) -> bool:
-        """Return, in constant time, whether this is the form's token."""
-        return hmac.compare_digest(self.form_token.encode(), token.encode())
+    def admits_form(self, token: str, revision: int) -> bool:
+        """Return, in constant time, whether this is the token of the form that may be sent now."""
+        return hmac.compare_digest(self.form_token(revision).encode(), token.encode())
 
-    def opens(self, approval: Approval | None) -> bool:
-        """Return whether the link opens an approval; takes as long when there is none."""
+    def holder_in(self, approval: Approval | None) -> Holder | None:
+        """Return who the link was made for, or None for a guess; takes as long when there is no approval."""
         if approval is None:
             hmac.compare_digest(NOBODY, hash_of(self.secret))
-            return False
-        return approval.opens_with(self.secret)
+            return None
+        return approval.holder_of(self.secret)
 
 
 def hash_of(secret: str) -> str:

@@ -100,6 +100,11 @@ class Names:
         """Return the alarm that watches the release's version alone: `errors` or `latency`."""
         return f"{self.base}-{kind}"
 
+    @property
+    def reminder(self) -> str:
+        """Return the schedule that reminds of the approval."""
+        return f"{self.base}-reminder"
+
     def monitoring_job(self, run: str) -> str:
         """Return the processing job of a monitoring run, named by its time as yyyymmddhhmmss."""
         return f"{self.base}-m-{run}"

@@ -61,6 +61,16 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
     )
 
 
+def approval_reminder(model_name: str, release_id: str, link: str, deadline: str) -> Notice:
+    """Remind of a decision that nobody has made yet."""
+    return Notice.of(
+        f"{model_name}: release {release_id} still waits for your decision",
+        f"Release {release_id} of {model_name} expires at {deadline} unless somebody decides.",
+        f"Look at the evidence and decide:\n{link}",
+        "The link of the earlier mail works too. Opening a link decides nothing.",
+    )
+
+
 def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str] = ()) -> Notice:
     """Tell how a release ended."""
     release_id = release.release_id

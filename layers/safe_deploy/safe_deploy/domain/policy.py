@@ -32,6 +32,26 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    """Whose yes a release needs. A policy without this section asks for one person's, whoever that is."""
+
+    required: int = 1
+    """How many different people have to agree."""
+    requester_may_approve: bool = True
+    """Whether who asked for a release by hand may be the only one who agrees to it."""
+
+    @classmethod
+    def parse(cls, section: Fields) -> ApprovalPolicy:
+        """Read the section. Raises InvalidRequestError, naming the key that is wrong."""
+        required = section.integer("required", minimum=1, maximum=2)
+        may = section.value("requesterMayApprove")
+        if not isinstance(may, bool):
+            section.fail("requesterMayApprove", "must be true or false")
+        section.end()
+        return cls(required, may)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What a release may, must and must not."""
 
@@ -50,6 +70,7 @@ class Policy:
     overridable: tuple[str, ...]
     slices: tuple[Slicing, ...] = ()
     prices: Prices = field(default_factory=Prices)
+    approval: ApprovalPolicy = ApprovalPolicy()
 
     @classmethod
     def parse(cls, document: Any) -> Policy:
@@ -81,6 +102,7 @@ class Policy:
             tuple(_overridable(given, hyperparameters)),
             tuple(map(Slicing.parse, given.objects("slices", maximum=MOST_SLICINGS))) if "slices" in given else (),
             Prices.parse(given.object("prices")) if "prices" in given else Prices(),
+            approval=ApprovalPolicy.parse(given.object("approval")) if "approval" in given else ApprovalPolicy(),
         )
         for section in (training, dev_test, monitoring, production, given):
             section.end()

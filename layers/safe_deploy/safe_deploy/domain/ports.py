@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from safe_deploy.domain.alarms import Alarm
-from safe_deploy.domain.approval import Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.decision import ApprovalState, Decision
 from safe_deploy.domain.live import Alias, LiveVersion, Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.manifest import Drop
@@ -218,12 +219,21 @@ class Approvals(Protocol):
         release is past asking.
         """
 
-    def decide(self, approval: Approval, decision: Decision) -> None:
-        """Record a decision in the approval, the release and the audit trail, all or none.
+    def decide(self, approval: Approval, decision: Decision) -> Approval:
+        """Record a decision in the approval, the release and the audit trail, all or none; return what it is then.
 
-        Raises ConditionFailedError when the approval isn't pending any more, IllegalTransitionError when the
+        Raises ConditionFailedError when the approval isn't as it was read any more, IllegalTransitionError when the
         release doesn't wait.
         """
+
+    def use_form(self, approval: Approval) -> Approval:
+        """Count a form that decides nothing, so that its token isn't good any more.
+
+        Raises ConditionFailedError when the approval isn't as it was read any more.
+        """
+
+    def add_holder(self, approval: Approval, holder: Holder) -> Approval:
+        """Let one more link open a pending approval. Raises ConditionFailedError as `use_form` does."""
 
     def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:
         """Record what became of handing the decision to the state machine."""
@@ -240,6 +250,27 @@ class Rollbacks(Protocol):
 
     def write(self, rollback_id: str, item: Mapping[str, Any]) -> None:
         """Create or replace a rollback's record."""
+
+
+class Attempts(Protocol):
+    """Counters of visits, forgotten after a while."""
+
+    def count(self, name: str, limit: int, until: datetime) -> bool:
+        """Count one more, unless the limit is reached; return whether it was counted."""
+
+
+class Reminders(Protocol):
+    """One-time schedules that remind of approvals."""
+
+    def set(self, name: str, at: datetime, request: Mapping[str, Any]) -> None:
+        """Call remind_approver then; a reminder of that name that there is already is replaced."""
+
+
+class Mailbox(Protocol):
+    """Mails to one person each."""
+
+    def send(self, to: str, subject: str, text: str, html: str) -> None:
+        """Send a mail."""
 
 
 class Locks(Protocol):
@@ -455,6 +486,12 @@ class Outside(Protocol):
     def approvals(self) -> Approvals: ...
     @property
     def rollbacks(self) -> Rollbacks: ...
+    @property
+    def attempts(self) -> Attempts: ...
+    @property
+    def reminders(self) -> Reminders: ...
+    @property
+    def mailbox(self) -> Mailbox: ...
     @property
     def locks(self) -> Locks: ...
     @property

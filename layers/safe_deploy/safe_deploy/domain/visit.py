@@ -10,18 +10,23 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from safe_deploy.domain.approval import Link
-from safe_deploy.errors import InvalidRequestError
+from safe_deploy.errors import InvalidRequestError, RefusedError
 
 BODY_LIMIT = 16 * 1024
 FORM_TYPE = "application/x-www-form-urlencoded"
 FIELDS = ("key", "formToken", "decision", "modelName", "decidedBy", "reason")
 CHOICES = ("approve", "reject")
 NAME_LIMIT = 100
+AGENT_LIMIT = 200
 REASON_LIMIT = 1000
 
 
 class BadVisitError(InvalidRequestError):
     """No page of ours sends such a request."""
+
+
+class TooManyVisitsError(RefusedError):
+    """An address, or an approval's link, was used more often than a person would."""
 
 
 class WrongFormError(InvalidRequestError):
@@ -40,6 +45,8 @@ class Visit:
     query: Mapping[str, str]
     body: bytes
     source_ip: str
+    method: str
+    user_agent: str
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Visit:
@@ -62,6 +69,8 @@ class Visit:
             event.get("queryStringParameters") or {},
             content,
             str(http.get("sourceIp", "")),
+            str(http.get("method", "")),
+            str(http.get("userAgent", ""))[:AGENT_LIMIT],
         )
 
     @property
@@ -70,19 +79,28 @@ class Visit:
         return Link(self.approval_id, self.query.get("key", ""))
 
     def check_origin(self) -> None:
-        """Raise BadVisitError when a browser says that the form was sent from elsewhere.
+        """Raise BadVisitError when a browser says that the form was sent from elsewhere, or not by a page.
 
         Sec-Fetch-Site, which no page can forge, decides where there is one. Older browsers send Origin, which must
         be this host; `null` is what a page under `Referrer-Policy: no-referrer`, such as ours, makes them send.
         """
         fetched_from = self.headers.get("sec-fetch-site")
         if fetched_from is not None:
-            own = fetched_from in ("same-origin", "none")
+            own = fetched_from == "same-origin"
         else:
             origin = self.headers.get("origin", "null").lower()
             own = origin == "null" or urlsplit(origin).netloc == self.host
         if not own:
             raise BadVisitError("the form was sent from another site")
+        if self.headers.get("sec-fetch-mode", "navigate") != "navigate":
+            raise BadVisitError("the form was sent by a script")
+        if self.headers.get("sec-fetch-dest", "document") != "document":
+            raise BadVisitError("the form was sent from inside another page")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Return what the audit trail keeps of a visit. Neither link nor form is in it."""
+        return {"method": self.method, "sourceIp": self.source_ip, "userAgent": self.user_agent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +152,10 @@ class DecisionForm:
             raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most.")
         if self.choice == "reject" and not self.reason:
             raise WrongFormError("Give a reason: whoever trained the model will want to know it.")
-        if len(self.reason) > REASON_LIMIT or not self.reason.replace("\n", " ").replace("\t", " ").isprintable():
-            raise WrongFormError(f"Give the reason in plain text, {REASON_LIMIT} characters at most.")
+        if len(self.reason) > REASON_LIMIT or not is_plain(self.reason):
+            raise WrongFormError(f"Give the comment in plain text, {REASON_LIMIT} characters at most.")
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text has only printable characters, line ends and tabs."""
+    return text.replace("\n", " ").replace("\t", " ").isprintable()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from safe_deploy.domain.approval import KEPT_FOR, Approval, ApprovalState, Decision, Delivery
+from safe_deploy.domain.approval import KEPT_FOR, Approval, Delivery, Holder
+from safe_deploy.domain.decision import ApprovalState, Decision, Rule
 from safe_deploy.domain.monitoring import iso, parse_time
 from safe_deploy.domain.release import State, may_precede
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError
-from safe_deploy.gateways.releases import ABSENT, audit_entry, release_key, transition
-from safe_deploy.gateways.table import Key, Table, TransactionRefusedError
+from safe_deploy.gateways.audit import TableAudit
+from safe_deploy.gateways.releases import release_key, transition
+from safe_deploy.gateways.table import ABSENT, Key, Table, TransactionRefusedError
 
 IS_PENDING = "#state = :pending"
+AS_READ = "#state = :pending AND #revision = :revision"
 PENDING = str(ApprovalState.PENDING)
 
 
@@ -25,8 +29,8 @@ def approval_key(approval_id: str) -> Key:
 class TableApprovals:
     """Approvals in the table."""
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, table: Table, audit: Callable[[], TableAudit]) -> None:
+        self.table, self._audit = table, audit
 
     def find(self, approval_id: str) -> Approval | None:
         """Return an approval, or None."""
@@ -73,28 +77,36 @@ class TableApprovals:
                 raise ConditionFailedError(f"approval {previous} has been decided") from error
             raise IllegalTransitionError(f"release {approval.release_id} can't be asked about any more") from error
 
-    def decide(self, approval: Approval, decision: Decision) -> None:
-        """Record a decision in the approval, the release and the audit trail, all or none.
+    def decide(self, approval: Approval, decision: Decision) -> Approval:
+        """Record a decision in the approval, the release and the audit trail, all or none; return what it is then.
 
-        Raises ConditionFailedError when the approval isn't pending any more, IllegalTransitionError when the
+        Raises ConditionFailedError when the approval isn't as it was read any more, IllegalTransitionError when the
         release doesn't wait.
         """
-        item = {**decision.to_item(), "evidenceDigest": approval.evidence_digest}
-        detail = {**item, "approvalId": approval.approval_id}
-        at = parse_time(decision.at, "at")
-        approved = decision.state is ApprovalState.APPROVED
-        recorded: dict[str, Any] = {"decision": item, "updatedAt": iso(at)}
-        if approved:
+        after, at = approval.with_decision(decision), parse_time(decision.at, "at")
+        recorded: dict[str, Any] = {"updatedAt": iso(at)}
+        event = f"Decision: {after.state}"
+        if after.is_decided:
+            recorded["decision"] = {
+                **decision.to_item(),
+                "by": after.by,
+                "evidenceDigest": approval.evidence_digest,
+                "decisions": [each.to_item() for each in after.decisions],
+            }
+        else:
+            event = "Agreed, and others have to agree"
+        if after.state is ApprovalState.APPROVED:
             recorded["state"] = str(State.APPROVED)
-        audit = audit_entry(approval.release_id, f"Decision: {decision.state}", decision.by, detail, at)
+        detail = {
+            **decision.to_item(),
+            "evidenceDigest": approval.evidence_digest,
+            "approvalId": approval.approval_id,
+        }
         try:
             self.table.transact(
                 {
                     "Update": self.table.update_request(
-                        approval_key(approval.approval_id),
-                        {"state": str(decision.state), "decision": item},
-                        IS_PENDING,
-                        pending=PENDING,
+                        *self._change(approval, decisions_of(after)), **as_read(approval)
                     )
                 },
                 {
@@ -106,17 +118,45 @@ class TableApprovals:
                         approval=approval.approval_id,
                     )
                 },
-                {"Put": self.table.put_request(*audit, ABSENT)},
+                self._audit().append_request(approval.release_id, event, decision.who, detail, at),
             )
         except TransactionRefusedError as error:
             if error.failed[0]:
-                raise ConditionFailedError(f"approval {approval.approval_id} isn't pending any more") from error
+                raise ConditionFailedError(f"approval {approval.approval_id} has changed") from error
             raise IllegalTransitionError(f"release {approval.release_id} doesn't wait any more") from error
+        return after
+
+    def use_form(self, approval: Approval) -> Approval:
+        """Count a form that decides nothing, so that its token isn't good any more.
+
+        Raises ConditionFailedError when the approval isn't as it was read any more.
+        """
+        after = replace(approval, revision=approval.revision + 1)
+        self.table.update(*self._change(approval, {"revision": after.revision}), **as_read(approval))
+        return after
+
+    def add_holder(self, approval: Approval, holder: Holder) -> Approval:
+        """Let one more link open a pending approval. Raises ConditionFailedError as `use_form` does."""
+        holders = (*approval.holders, holder)
+        change = {"holders": [each.to_item() for each in holders]}
+        self.table.update(*self._change(approval, change), **as_read(approval))
+        return replace(approval, holders=holders)
+
+    @staticmethod
+    def _change(approval: Approval, change: Mapping[str, Any]) -> tuple[Key, Mapping[str, Any], str]:
+        return approval_key(approval.approval_id), change, AS_READ
 
     def delivered(self, approval_id: str, delivery: Delivery, now: datetime) -> None:
-        """Record what became of handing the decision to the state machine."""
+        """Record what became of handing the decision to the state machine; who came too late changes nothing."""
         changes = {"delivery": str(delivery), "deliveredAt": iso(now)}
-        self.table.update(approval_key(approval_id), changes, "attribute_exists(#pk)")
+        condition = "attribute_exists(#pk)"
+        if delivery is Delivery.NOT_WAITING:
+            condition += " AND attribute_not_exists(#delivery)"
+        try:
+            self.table.update(approval_key(approval_id), changes, condition)
+        except ConditionFailedError:
+            if delivery is Delivery.DELIVERED:
+                raise
 
     def withdraw(self, approval_id: str, state: ApprovalState) -> None:
         """End a pending approval that nobody decided; one that is decided stays as it is."""
@@ -129,33 +169,50 @@ class TableApprovals:
 DECIDED = {"yes": str(ApprovalState.APPROVED), "no": str(ApprovalState.REJECTED)}
 
 
+def as_read(approval: Approval) -> dict[str, Any]:
+    """Return the values of the condition that nobody else has changed an approval."""
+    return {"pending": PENDING, "revision": approval.revision}
+
+
+def decisions_of(approval: Approval) -> dict[str, Any]:
+    """Return what decisions change of an approval."""
+    return {
+        "state": str(approval.state),
+        "decisions": [decision.to_item() for decision in approval.decisions],
+        "revision": approval.revision,
+    }
+
+
 def to_item(approval: Approval) -> dict[str, Any]:
     """Return an approval as it stands in the table. `expiresAt` is for DynamoDB's own removal, long after."""
     return {
         "approvalId": approval.approval_id,
         "releaseId": approval.release_id,
-        "secretHash": approval.secret_hash,
         "taskTokenHash": approval.task_token_hash,
         "taskTokenCiphertext": approval.task_token_ciphertext,
         "evidenceDigest": approval.evidence_digest,
         "deadline": iso(approval.deadline),
         "expiresAt": int((approval.deadline + KEPT_FOR).timestamp()),
-        "state": str(approval.state),
+        "rule": approval.rule.to_item(),
+        "holders": [holder.to_item() for holder in approval.holders],
+        **decisions_of(approval),
     }
 
 
 def from_item(item: Mapping[str, Any]) -> Approval:
     """Read what `to_item` and the updates wrote."""
-    decision, delivery = item.get("decision"), item.get("delivery")
+    delivery = item.get("delivery")
     return Approval(
         item["approvalId"],
         item["releaseId"],
-        item["secretHash"],
+        tuple(Holder.from_item(holder) for holder in item["holders"]),
         item["taskTokenHash"],
         item["taskTokenCiphertext"],
         item["evidenceDigest"],
         parse_time(item["deadline"], "deadline"),
+        Rule.from_item(item["rule"]),
         ApprovalState(item["state"]),
-        Decision.from_item(decision) if decision else None,
+        tuple(Decision.from_item(decision) for decision in item["decisions"]),
         Delivery(delivery) if delivery else None,
+        int(item["revision"]),
     )

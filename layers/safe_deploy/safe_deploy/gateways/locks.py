@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from safe_deploy.domain.lock import Lock
-from safe_deploy.gateways.releases import ABSENT
-from safe_deploy.gateways.table import Key, Table
+from safe_deploy.gateways.table import ABSENT, Key, Table
 
 KEY = Key("LOCK", "production")
 WAITING = Key("LOCK", "waiting")

@@ -1,32 +1,22 @@
-"""Release records, drops, data and the audit trail, in the table. Used by every function."""
+"""Release records, drops and data, in the table. Used by every function."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from safe_deploy.domain.canonical import digest as digest_of
 from safe_deploy.domain.manifest import Drop
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.release import RETURNING, Release, State, may_precede
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError, TransientError
-from safe_deploy.gateways.table import Key, Table, TransactionRefusedError
-
-ABSENT = "attribute_not_exists(#pk)"
+from safe_deploy.gateways.audit import TableAudit
+from safe_deploy.gateways.table import ABSENT, Key, Table, TransactionRefusedError
 
 
 def release_key(release_id: str) -> Key:
     """Return the key of a release's record."""
     return Key("RELEASE", release_id)
-
-
-def audit_entry(
-    release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime
-) -> tuple[Key, dict[str, Any]]:
-    """Return an audit entry. Its key derives from time and content: written twice, it is kept once."""
-    entry = {"event": event, "actor": actor, "detail": dict(detail)}
-    return Key(f"AUDIT#{release_id}", f"{iso(now)}#{digest_of(entry)[:8]}"), entry
 
 
 def transition(origins: Sequence[State]) -> tuple[str, dict[str, Any]]:
@@ -38,8 +28,8 @@ def transition(origins: Sequence[State]) -> tuple[str, dict[str, Any]]:
 class TableReleases:
     """Release records in the table."""
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, table: Table, audit: Callable[[], TableAudit]) -> None:
+        self.table, self._audit = table, audit
 
     def register(self, release_id: str, drop: Drop, execution_arn: str, now: datetime) -> str | None:
         """Create a record and claim its drop, both or neither; return another release that has the drop."""
@@ -136,12 +126,7 @@ class TableReleases:
 
     def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
         """Append to the audit trail; the same entry twice is kept once. Return whether it is new."""
-        key, entry = audit_entry(release_id, event, actor, detail, now)
-        try:
-            self.table.put(key, entry, ABSENT)
-        except ConditionFailedError:
-            return False
-        return True
+        return self._audit().append(release_id, event, actor, detail, now)
 
     def _written(
         self, release_id: str, changes: Mapping[str, Any], condition: str, values: Mapping[str, Any]

@@ -13,6 +13,7 @@ from safe_deploy.errors import TransientError
 from safe_deploy.gateways.clients import client, error_code, translated, translating
 
 SMALLEST = 1e-120
+ABSENT = "attribute_not_exists(#pk)"
 CONTENTION = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 
 
@@ -56,6 +57,19 @@ class Table:
         with translating(f"write {key.pk}/{key.sk}"):
             found = client("dynamodb").update_item(**request, ReturnValues="ALL_NEW")
         return from_attributes(found["Attributes"])
+
+    def increment(self, key: Key, attribute: str, limit: int, expires_at: int) -> None:
+        """Count one more in an attribute. Raises ConditionFailedError when the limit is reached."""
+        request = {
+            "TableName": self.name,
+            "Key": to_attributes(key._asdict()),
+            "UpdateExpression": "ADD #count :one SET #expiresAt = :expiresAt",
+            "ConditionExpression": "attribute_not_exists(#count) OR #count < :limit",
+            "ExpressionAttributeNames": {"#count": attribute, "#expiresAt": "expiresAt"},
+            "ExpressionAttributeValues": to_attributes({":one": 1, ":limit": limit, ":expiresAt": expires_at}),
+        }
+        with translating(f"count {key.pk}/{key.sk}"):
+            client("dynamodb").update_item(**request)
 
     def transact(self, *writes: Mapping[str, Any]) -> None:
         """Make all writes or none. Raises TransactionRefusedError when a condition doesn't hold."""

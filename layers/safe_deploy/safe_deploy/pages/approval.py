@@ -7,7 +7,8 @@ from dataclasses import replace
 from string import Template
 from typing import Any
 
-from safe_deploy.domain.approval import Approval, ApprovalState, Delivery, Link
+from safe_deploy.domain.approval import Approval, Delivery, Link
+from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.visit import NAME_LIMIT, REASON_LIMIT, DecisionForm
 from safe_deploy.pages.evidence import evidence_sections
@@ -24,7 +25,7 @@ $problem<form method="post" action="$action" autocomplete="off" aria-labelledby=
 <input id="modelName" name="modelName" value="$typed" required autocapitalize="none" spellcheck="false">
 <label for="decidedBy">Your name</label>
 <input id="decidedBy" name="decidedBy" value="$name" required maxlength="$name_limit">
-<label for="reason">Reason <span class="soft">(needed to reject)</span></label>
+<label for="reason">Comment <span class="soft">(to reject: the reason; whoever trained the model gets it)</span></label>
 <textarea id="reason" name="reason" rows="3" maxlength="$reason_limit">$reason</textarea>
 <div class="buttons">
 <button class="yes" name="decision" value="approve">Approve</button>
@@ -37,7 +38,6 @@ $problem<form method="post" action="$action" autocomplete="off" aria-labelledby=
 AGAIN = Template(
     """<form method="post" action="$action">
 <input type="hidden" name="key" value="$key">
-<input type="hidden" name="formToken" value="$token">
 <div class="buttons"><button class="yes">Hand it over now</button></div>
 </form>"""
 )
@@ -55,6 +55,13 @@ def unknown() -> Page:
 def bad_request(problem: str) -> Page:
     """Return the page for a form that no browser would have sent from ours."""
     return message(400, "This form can't be read", problem[:1].upper() + problem[1:] + ".")
+
+
+def too_many() -> Page:
+    """Return the page for who asks too often, whatever they ask for."""
+    return message(
+        429, "Too many visits", "Nothing was lost. Wait ten minutes, then open the link from the mail again."
+    )
 
 
 def busy() -> Page:
@@ -78,7 +85,7 @@ def pending(
         problem=alert,
         action=escape(link.approval_id),
         key=escape(link.secret),
-        token=escape(link.form_token),
+        token=escape(link.form_token(approval.revision)),
         model=escape(model_name),
         typed=escape(form.model_name if form else ""),
         name=escape(form.decided_by if form else ""),
@@ -88,8 +95,9 @@ def pending(
     )
     intro = (
         f"<h1>{escape(title)}</h1>\n"
-        f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has changed nothing. '
+        f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has decided nothing. '
         '<a class="screen" href="#decide">Go to the decision</a></p>'
+        + (f'\n<p class="panel">{escape(_others_words(approval))}</p>' if approval.decisions else "")
     )
     sections = evidence_sections(evidence, approval.evidence_digest)
     return Page(422 if problem else 200, title, f"{intro}\n{sections}\n{filled}")
@@ -101,9 +109,8 @@ def settled(model_name: str, link: Link, approval: Approval) -> Page:
     decision = approval.decided
     if decision is not None:
         verb = "approved" if approval.state is ApprovalState.APPROVED else "rejected"
-        words = [f"{decision.by} {verb} {release} at {decision.at}."]
-        if decision.reason:
-            words.append(f"Reason: {decision.reason}")
+        words = [f"{approval.by} {verb} {release} at {decision.at}."]
+        words += [f"{each.who}: {each.reason}" for each in approval.decisions if each.reason]
         words.append(_delivery_words(approval))
         page = message(200, f"This release was {verb}", *words)
         return page if approval.delivery else replace(page, body=f"{page.body}\n{_again(link)}")
@@ -119,6 +126,15 @@ def settled(model_name: str, link: Link, approval: Approval) -> Page:
         410,
         "This link has expired",
         f"Nobody decided about {release} until {iso(approval.deadline)}, so it was not released.",
+    )
+
+
+def waiting_for_others(model_name: str, approval: Approval) -> Page:
+    """Return the page for a yes that doesn't suffice by itself."""
+    return message(
+        200,
+        "Your yes is recorded",
+        f"Release {approval.release_id} of {model_name} still waits. {_others_words(approval)}",
     )
 
 
@@ -141,6 +157,16 @@ def undecidable(approval: Approval) -> Page:
     )
 
 
+def _others_words(approval: Approval) -> str:
+    rule = approval.rule
+    words = [f"{approval.by} agreed." if approval.decisions else ""]
+    if rule.required > 1:
+        words.append(f"{rule.required} different people have to agree, each by a link or an IAM identity of their own.")
+    if rule.requester:
+        words.append(f"{rule.requester} asked for this release and can't be the only one to agree.")
+    return " ".join(filter(None, words))
+
+
 def _delivery_words(approval: Approval) -> str:
     if approval.delivery is Delivery.DELIVERED:
         return "This decision has reached the release."
@@ -153,4 +179,4 @@ def _delivery_words(approval: Approval) -> str:
 
 
 def _again(link: Link) -> str:
-    return AGAIN.substitute(action=escape(link.approval_id), key=escape(link.secret), token=escape(link.form_token))
+    return AGAIN.substitute(action=escape(link.approval_id), key=escape(link.secret))

@@ -1,0 +1,63 @@
+"""Links for approvers, and the mails that carry them. Used by ask_for_approval and remind_approvers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from safe_deploy.domain.approval import Holder, Link, hash_of
+from safe_deploy.domain.decision import Rule
+from safe_deploy.domain.notices import Notice
+from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.release import Release
+
+EARLIEST = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link, and the address that it goes to; without one, it goes to the topic."""
+
+    link: Link
+    email: str = ""
+
+    @property
+    def holder(self) -> Holder:
+        """Return what is kept of it."""
+        return Holder(hash_of(self.link.secret), self.email)
+
+
+def invite(emails: Iterable[str], approval_id: str = "") -> list[Invitation]:
+    """Return a personal link for each address, all of one approval; without addresses, one link for the topic."""
+    approval_id = approval_id or Link.create().approval_id
+    return [Invitation(Link.create(approval_id), email) for email in (tuple(emails) or ("",))]
+
+
+def send(
+    invitations: Iterable[Invitation],
+    site: str,
+    words: Callable[[str], Notice],
+    as_html: Callable[[Notice, str], str],
+    outside: Outside,
+) -> None:
+    """Send each link to whom it is for; `words` makes the notice around a link."""
+    for invitation in invitations:
+        url = invitation.link.url(site)
+        notice = words(url)
+        if invitation.email:
+            outside.mailbox.send(invitation.email, notice.subject, notice.text, as_html(notice, url))
+        else:
+            outside.topic.publish(notice.subject, notice.text)
+
+
+def reminder_time(now: datetime, expires_in: timedelta) -> datetime:
+    """Return when to remind: when a quarter of the time is left, but a day before the end at most."""
+    return now + expires_in - min(expires_in / 4, EARLIEST)
+
+
+def rule_for(release: Release) -> Rule:
+    """Return whose yes a release needs, by its policy and by who asked for it."""
+    policy = release.policy.approval
+    requester = (release.item.get("manifest") or {}).get("requestedBy") or ""
+    return Rule(policy.required, "" if policy.requester_may_approve else str(requester))

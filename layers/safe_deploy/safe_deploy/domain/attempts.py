@@ -1,0 +1,36 @@
+"""How often an approval page may be asked for. Used by the two page functions.
+
+Every visit counts, right or wrong, before anything is looked up: a guesser learns nothing from being counted.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from safe_deploy.domain.approval import Link
+from safe_deploy.domain.ports import Attempts
+
+LIMIT = 120
+WINDOW = timedelta(minutes=10)
+
+
+def window_of(now: datetime) -> datetime:
+    """Return when the window began that a moment is in."""
+    seconds = int(now.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % int(WINDOW.total_seconds()), UTC)
+
+
+def may_try(link: Link, source_ip: str, attempts: Attempts, now: datetime) -> bool:
+    """Count a visit, by its address and by the approval it is about; return whether both may go on."""
+    began = window_of(now)
+    counted = [
+        attempts.count(f"{kind}#{began:%Y%m%d%H%M}#{short(name)}", LIMIT, began + 2 * WINDOW)
+        for kind, name in (("address", source_ip), ("approval", link.approval_id))
+    ]
+    return all(counted)
+
+
+def short(name: str) -> str:
+    """Return a name that is short and plain, whatever a visitor has sent."""
+    return sha256(name.encode()).hexdigest()[:32]

@@ -1,0 +1,282 @@
+"""Who decides: personal links, two people, the requester, callers whom IAM knows, reminders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from safe_deploy.domain.decision import ApprovalState
+from safe_deploy.errors import TransientError
+
+from tests.fakes.story import FIRST, MODEL, SITE, Story
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+ROLE = "arn:aws:sts::111122223333:assumed-role/ReleaseManager"
+
+
+def state(story: Story) -> ApprovalState:
+    approval_id = story.outside.releases.get(FIRST).item["approvalId"]
+    return story.outside.memory.approvals[approval_id].state
+
+
+def ask(story: Story, **approval: Any) -> None:
+    """Tell the story until everybody has their mail."""
+    story.policy["approval"] = {"required": 1, "requesterMayApprove": True, **approval}
+    story.deploy_code()
+    story.drop(manifest={"files": ["sales.csv"], "requestedBy": "Ada@Example.com"})
+    story.register()
+    story.run_jobs()
+    story.check_gates()
+    story.test_endpoint()
+    story.outside.executions.waiting.add("token")
+    story.call("ask_for_approval", {"releaseId": FIRST, "taskToken": "token", "expiresInSeconds": 36_000})
+
+
+@pytest.fixture
+def personal(story: Story, monkeypatch: pytest.MonkeyPatch) -> Story:
+    """An app whose approvers get personal links."""
+    monkeypatch.setenv("APPROVER_EMAILS", f"{ADA}, {BOB},{ADA.upper()}")
+    return story
+
+
+# ---- personal links ----
+
+
+def test_each_approver_gets_a_link_of_their_own_and_the_topic_gets_none(personal: Story) -> None:
+    ask(personal)
+    links = personal.personal_links()
+    assert set(links) == {ADA, BOB}
+    assert len(set(links.values())) == 2
+    assert len(personal.outside.mailbox.sent) == 2, "an address that is given twice gets one mail"
+    assert SITE not in repr(personal.outside.topic.sent)
+    for to, subject, text, html in personal.outside.mailbox.sent:
+        assert subject == f"{MODEL}: release {FIRST} asks for your decision"
+        assert links[to] in text
+        assert f'href="{links[to]}"' in html
+        assert "<script" not in html
+
+
+def test_the_record_says_whose_link_it_was(personal: Story) -> None:
+    ask(personal)
+    page = personal.decide(personal.personal_links()[BOB], decidedBy="Bob", reason="fine")
+    assert f"Bob &lt;{BOB}&gt; approved" in page["body"]
+    decision = personal.outside.releases.get(FIRST).item["decision"]
+    assert (decision["identity"], decision["via"], decision["name"]) == (BOB, "personal link", "Bob")
+    assert decision["userAgent"].startswith("Mozilla/5.0")
+    entry = next(e for e in personal.outside.memory.audit if e["event"] == "Decision: approved")
+    assert entry["actor"] == f"Bob <{BOB}>"
+    assert "This release was approved" in personal.show(personal.personal_links()[ADA])["body"]
+
+
+def test_mail_in_html_escapes_what_comes_from_elsewhere(personal: Story) -> None:
+    from safe_deploy.domain.notices import Notice
+    from safe_deploy.pages.mail import as_html
+
+    html = as_html(Notice("<b>", 'a <script>alert(1)</script>\n\n"b"\n'), 'https://x/?a="><script>')
+    assert "<script>" not in html
+    assert "<b>" not in html
+
+
+def test_without_a_sender_personal_links_are_refused_by_name(personal: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    from safe_deploy.errors import ConfigurationError
+    from safe_deploy.wiring import Aws
+
+    monkeypatch.setenv("SENDER_EMAIL", "")
+    with pytest.raises(ConfigurationError, match="SENDER_EMAIL"):
+        _ = Aws().mailbox
+
+
+# ---- two people ----
+
+
+def test_two_people_have_to_agree(personal: Story) -> None:
+    ask(personal, required=2)
+    links = personal.personal_links()
+    page = personal.decide(links[ADA], decidedBy="Ada", reason="good")
+    assert "Your yes is recorded" in page["body"]
+    assert state(personal) is ApprovalState.PENDING
+    assert personal.outside.executions.answers == []
+
+    page = personal.decide(links[ADA], decidedBy="Not Ada")
+    assert "Your yes is recorded" in page["body"]
+    assert state(personal) is ApprovalState.PENDING, "the same person again is still one person"
+    assert f"Ada &lt;{ADA}&gt; agreed." in personal.show(links[BOB])["body"]
+
+    page = personal.decide(links[BOB], decidedBy="Bob")
+    assert "This release was approved" in page["body"]
+    assert "good" in page["body"]
+    ((_, answer),) = personal.outside.executions.answers
+    assert answer["by"] == f"Ada <{ADA}> and Bob <{BOB}>"
+    decision = personal.outside.releases.get(FIRST).item["decision"]
+    assert [each["identity"] for each in decision["decisions"]] == [ADA, BOB]
+
+
+def test_one_no_rejects_whoever_agreed_before(personal: Story) -> None:
+    ask(personal, required=2)
+    links = personal.personal_links()
+    personal.decide(links[ADA])
+    page = personal.decide(links[BOB], "reject", reason="too early", decidedBy="Bob")
+    assert "This release was rejected" in page["body"]
+    ((_, answer),) = personal.outside.executions.answers
+    assert (answer["decision"], answer["reason"], answer["by"]) == ("rejected", "too early", f"Bob <{BOB}>")
+
+
+def test_who_agreed_may_still_say_no(personal: Story) -> None:
+    ask(personal, required=2)
+    link = personal.personal_links()[ADA]
+    personal.decide(link)
+    assert "rejected" in personal.decide(link, "reject", reason="I was wrong")["body"]
+
+
+def test_one_link_for_all_is_one_person_whatever_names_are_typed(story: Story) -> None:
+    ask(story, required=2)
+    link = story.mailed_link()
+    for name in ("Ada", "Bob", "Eve"):
+        assert "Your yes is recorded" in story.decide(link, decidedBy=name)["body"]
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_a_link_and_an_iam_identity_are_not_known_to_be_two_people(personal: Story) -> None:
+    ask(personal, required=2)
+    personal.decide(personal.personal_links()[ADA])
+    assert json.loads(personal.decide_as(f"{ROLE}/ada")["body"])["state"] == "pending"
+    assert json.loads(personal.decide_as(f"{ROLE}/bob")["body"])["state"] == "approved"
+
+
+# ---- the requester ----
+
+
+def test_the_requester_alone_can_not_approve_where_the_policy_says_so(personal: Story) -> None:
+    ask(personal, requesterMayApprove=False)
+    links = personal.personal_links()
+    page = personal.decide(links[ADA])
+    assert "can&#x27;t be the only one to agree" in page["body"]
+    assert state(personal) is ApprovalState.PENDING
+    assert "This release was approved" in personal.decide(links[BOB])["body"]
+
+
+@pytest.mark.parametrize("decided_by", ["Ada@Example.com", " ada@example.COM "])
+def test_the_requester_is_known_by_the_name_they_type_too(story: Story, decided_by: str) -> None:
+    ask(story, requesterMayApprove=False)
+    assert "Your yes is recorded" in story.decide(story.mailed_link(), decidedBy=decided_by)["body"]
+
+
+def test_the_requester_is_known_by_their_session_too(story: Story) -> None:
+    ask(story, requesterMayApprove=False)
+    assert json.loads(story.decide_as(f"{ROLE}/{ADA}")["body"])["state"] == "pending"
+    assert json.loads(story.decide_as(f"{ROLE}/{BOB}")["body"])["state"] == "approved"
+
+
+def test_the_requester_may_reject(personal: Story) -> None:
+    ask(personal, requesterMayApprove=False)
+    personal.decide(personal.personal_links()[ADA], "reject", reason="my mistake")
+    assert state(personal) is ApprovalState.REJECTED
+
+
+def test_where_the_policy_allows_it_the_requester_decides_alone(personal: Story) -> None:
+    ask(personal)
+    personal.decide(personal.personal_links()[ADA])
+    assert state(personal) is ApprovalState.APPROVED
+
+
+# ---- from the terminal ----
+
+
+def test_a_caller_whom_iam_knows_decides_under_their_arn(story: Story) -> None:
+    ask(story)
+    answer = story.decide_as(f"{ROLE}/ada")
+    assert answer["statusCode"] == 200
+    body = json.loads(answer["body"])
+    assert body == {"release": FIRST, "state": "approved", "by": f"{ROLE}/ada", "delivery": "delivered"}
+    decision = story.outside.releases.get(FIRST).item["decision"]
+    assert (decision["via"], decision["identity"]) == ("IAM", f"{ROLE}/ada")
+    assert f"{ROLE}/ada approved" in story.show(story.mailed_link())["body"]
+
+
+def test_a_second_decision_from_the_terminal_is_told_the_first(story: Story) -> None:
+    ask(story)
+    story.decide_as(f"{ROLE}/ada")
+    body = json.loads(story.decide_as(f"{ROLE}/bob", "reject", reason="no")["body"])
+    assert (body["state"], body["by"]) == ("approved", f"{ROLE}/ada")
+    assert len(story.outside.executions.answers) == 1
+
+
+def test_a_decision_from_the_terminal_is_about_the_evidence_that_was_seen(story: Story) -> None:
+    ask(story)
+    assert story.decide_as(f"{ROLE}/ada", digest="0" * 64)["statusCode"] == 409
+    assert state(story) is ApprovalState.PENDING
+    assert "Refused: other evidence was seen" in repr(story.outside.memory.audit)
+
+
+def test_a_rejection_from_the_terminal_needs_a_reason(story: Story) -> None:
+    ask(story)
+    answer = story.decide_as(f"{ROLE}/ada", "reject")
+    assert answer["statusCode"] == 400
+    assert "reason" in json.loads(answer["body"])["message"]
+
+
+def test_a_release_that_nobody_is_asked_about(story: Story) -> None:
+    assert story.decide_as(f"{ROLE}/ada", release_id="20260101-000000-ffff", digest="0" * 64)["statusCode"] == 404
+    ask(story)
+    story.outside.clock.advance(36_001)
+    assert story.decide_as(f"{ROLE}/ada")["statusCode"] == 409
+
+
+def test_without_a_caller_nothing_is_decided(story: Story) -> None:
+    ask(story)
+    assert story.decide_as("")["statusCode"] == 409
+    assert state(story) is ApprovalState.PENDING
+
+
+def test_what_could_not_be_handed_over_is_handed_over_by_the_next_call(story: Story) -> None:
+    ask(story)
+    story.outside.executions.failure = TransientError("Step Functions is away")
+    assert story.decide_as(f"{ROLE}/ada")["statusCode"] == 503
+    story.outside.executions.failure = None
+    body = json.loads(story.decide_as(f"{ROLE}/bob", "reject", reason="no")["body"])
+    assert (body["state"], body["delivery"]) == ("approved", "delivered")
+
+
+# ---- reminders ----
+
+
+def test_the_reminder_comes_before_the_end_with_a_link_that_works(story: Story) -> None:
+    ask(story)
+    at, _ = story.outside.reminders.set_for[f"{MODEL}-{FIRST}-reminder"]
+    assert (at - story.outside.clock.now()).total_seconds() == 36_000 * 3 / 4
+    first = story.mailed_link()
+    assert story.remind() == {"reminded": 1}
+    subject, text = story.outside.topic.sent[-1]
+    assert "still waits" in subject
+    second = story.mailed_link()
+    assert second != first
+    assert second in text
+    for link in (first, second):
+        assert story.show(link)["statusCode"] == 200
+    assert "This release was approved" in story.decide(second)["body"]
+    assert "This release was approved" in story.show(first)["body"]
+
+
+def test_a_reminder_goes_to_those_who_have_not_agreed(personal: Story) -> None:
+    ask(personal, required=2)
+    personal.decide(personal.personal_links()[ADA])
+    personal.outside.mailbox.sent.clear()
+    assert personal.remind() == {"reminded": 1}
+    assert set(personal.personal_links()) == {BOB}
+    assert "approved" in personal.decide(personal.personal_links()[BOB])["body"]
+
+
+def test_nobody_is_reminded_of_what_is_decided_or_over(story: Story) -> None:
+    ask(story)
+    sent = len(story.outside.topic.sent)
+    story.outside.clock.advance(36_001)
+    assert story.remind() == {"reminded": 0}
+    assert len(story.outside.topic.sent) == sent
+
+
+def test_the_reminder_is_removed_with_the_dev_endpoint(story: Story) -> None:
+    ask(story)
+    story.outside.endpoints.schedules.add(f"{MODEL}-{FIRST}-reminder")
+    story.call("clean_up_release", {"releaseId": FIRST, "scope": "dev"})
+    assert story.outside.endpoints.schedules == set()
