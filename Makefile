@@ -7,7 +7,7 @@ SIDE_BY_SIDE := -n 2 --dist loadgroup
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data test test-fast test-browser lint format bench bench-canary clean
+.PHONY: help setup demo data test test-fast test-approval test-browser lint format bench bench-canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test-fast: setup ## The tests that need no running world, under a minute
 test-browser: setup ## The approval page in headless Chromium, which this installs; pictures go to build/screenshots
 	@scripts/get_browser.sh
 	@$(TOOLS)/python -m pytest tests/browser $(ARGS)
+
+test-approval: setup ## Approvals: scanners, guesses, replays, races, crashes, personal links, the terminal
+	@$(TOOLS)/python -m pytest tests/approval tests/unit/functions/test_approval.py tests/unit/functions/test_approvers.py tests/unit/cli $(ARGS)
 
 lint: setup ## Format, style, types, import rules, template
 	@$(TOOLS)/python scripts/lint.py

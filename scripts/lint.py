@@ -29,6 +29,7 @@ def checks() -> list[tuple[str, list[str], dict[str, str]]]:
                 *mypy,
                 "localaws",
                 "demo",
+                "cli",
                 "scripts",
                 "layers/safe_deploy/safe_deploy",
                 "jobs",

@@ -144,7 +144,7 @@ def test_every_setting_of_the_functions_is_named() -> None:
     assert {name for name in read if not NAMED_BY_LAMBDA.match(name)} <= given
 
 
-@pytest.mark.parametrize("program", ["localaws", "demo"])
+@pytest.mark.parametrize("program", ["localaws", "demo", "cli"])
 def test_every_option_is_named(program: str) -> None:
     found = list(options((ROOT / program / "__main__.py").read_text(encoding="utf-8")))
     assert len(found) > 3

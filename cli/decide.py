@@ -1,0 +1,80 @@
+"""`safe-deploy approve` and `reject`: a decision under the caller's own IAM identity, about the evidence shown."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from cli.stack import CliError, Stack
+
+PAST = {"approve": "approved", "reject": "rejected"}
+
+
+def decide(
+    stack: Stack, release_id: str, choice: str, reason: str, *, say: Callable[[str], None], confirm: Callable[[], bool]
+) -> str:
+    """Show what is asked, have it confirmed, send the decision; return what is decided now. Raises CliError."""
+    record = stack.release(release_id)
+    if not record.get("evidenceDigest"):
+        raise CliError(f"nobody is asked about release {release_id}: it is {record['state']}")
+    evidence = read_evidence(stack, release_id)
+    say(summary(record, evidence))
+    if not confirm():
+        raise CliError("nothing was decided")
+    body = {"decision": choice, "evidenceDigest": record["evidenceDigest"], "reason": reason}
+    answer = post(stack, f"releases/{release_id}/decision", body)
+    if answer["state"] not in (PAST[choice], "pending"):
+        raise CliError(f"too late: release {release_id} was {answer['state']} by {answer['by']}")
+    if answer["state"] == "pending":
+        return f"Your yes is recorded ({answer['by']}); others have to agree, too."
+    return f"Release {release_id} is {answer['state']}, by {answer['by']} ({answer['delivery']})."
+
+
+def read_evidence(stack: Stack, release_id: str) -> dict[str, Any]:
+    """The evidence that the release is asked about."""
+    bucket = stack.outputs["ArtifactBucketName"]
+    found = stack.client("s3").get_object(Bucket=bucket, Key=f"releases/{release_id}/evidence.json")
+    evidence: dict[str, Any] = json.loads(found["Body"].read())
+    return evidence
+
+
+def summary(record: dict[str, Any], evidence: dict[str, Any]) -> str:
+    """The evidence in a few lines."""
+    candidate, champion = evidence["candidate"]["metrics"], (evidence["champion"] or {}).get("metrics") or {}
+    lines = [f"Release {record['releaseId']}, {record['state']}"]
+    for name, value in candidate.items():
+        against = f" (champion {champion[name]:.4g})" if name in champion else ""
+        lines.append(f"  {name}: {value:.4g}{against}")
+    lines.append(f"  evidence: {record['evidenceDigest']}")
+    return "\n".join(lines)
+
+
+def post(stack: Stack, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send JSON to the app's API, signed as the caller. Raises CliError with what the API says."""
+    url, data = f"{stack.outputs['ApiUrl'].rstrip('/')}/{path}", json.dumps(body).encode()
+    request = AWSRequest("POST", url, {"Content-Type": "application/json"}, data)
+    credentials, region = stack.session.get_credentials(), stack.session.region_name
+    if credentials is None or region is None:
+        raise CliError("give AWS credentials and a Region, as AWS's own tools take them")
+    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+    sent = urllib.request.Request(url, data, dict(request.headers.items()), method="POST")  # noqa: S310
+    try:
+        with urllib.request.urlopen(sent, timeout=30) as answer:  # noqa: S310
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+    except urllib.error.HTTPError as error:
+        text = error.read().decode(errors="replace")
+        raise CliError(f"{error.code}: {_message(text)}") from error
+
+
+def _message(text: str) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:500]

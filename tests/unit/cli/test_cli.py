@@ -1,0 +1,203 @@
+"""The command line over moto: what it lists, what it verifies, what it sends; the app's own gateways write."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.message import Message
+from typing import Any
+from urllib.error import HTTPError
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+from safe_deploy.domain import canonical
+from safe_deploy.domain.release import State
+from safe_deploy.gateways import clients
+from safe_deploy.gateways.audit import TableAudit
+from safe_deploy.gateways.releases import TableReleases
+from safe_deploy.gateways.table import Table
+
+from cli.__main__ import main
+from cli.audit import digest
+from tests.fakes.story import FIRST, SECOND
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+OUTPUTS = {
+    "TableName": "records",
+    "AuditTableName": "audit",
+    "ArtifactBucketName": "files",
+    "ApiUrl": "https://api.test",
+}
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[TableReleases]:
+    """A stack with outputs, tables and a bucket."""
+    for name in KEYS:
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    clients.client.cache_clear()
+    with mock_aws():
+        template = {
+            "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+            "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
+        }
+        boto3.client("cloudformation").create_stack(StackName="taxi-fare", TemplateBody=json.dumps(template))
+        names = ("pk", "sk")
+        for table in ("records", "audit"):
+            boto3.client("dynamodb").create_table(
+                TableName=table,
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        s3: Any = boto3.client("s3")
+        s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        evidence = {"candidate": {"metrics": {"rmse": 4.0}}, "champion": {"metrics": {"rmse": 5.0}}}
+        s3.put_object(Bucket="files", Key=f"releases/{FIRST}/evidence.json", Body=json.dumps(evidence))
+        records = TableReleases(Table("records"), lambda: TableAudit(Table("audit")))
+        records.create(FIRST, State.AWAITING_APPROVAL, {"evidenceDigest": "e" * 64}, NOW)
+        yield records
+    clients.client.cache_clear()
+
+
+class Api:
+    """The app's API: what it was sent, and what it answers."""
+
+    def __init__(self) -> None:
+        self.requests: list[urllib.request.Request] = []
+        self.status, self.answer = 200, dict[str, Any]()
+
+    def __call__(self, request: urllib.request.Request, timeout: float) -> io.BytesIO:
+        self.requests.append(request)
+        content = io.BytesIO(json.dumps(self.answer).encode())
+        if self.status != 200:
+            raise HTTPError(request.full_url, self.status, "", Message(), content)
+        return content
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The app's API."""
+    made = Api()
+    monkeypatch.setattr(urllib.request, "urlopen", made)
+    return made
+
+
+def test_releases_are_listed_newest_first(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
+    app.create(SECOND, State.FAILED, {"reason": "no luck"}, NOW)
+    assert main(["releases"]) == 0
+    assert capsys.readouterr().out == f"{SECOND}  Failed            no luck\n{FIRST}  AwaitingApproval\n"
+
+
+def test_status_shows_what_is_on_record(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", FIRST]) == 0
+    assert "state: AwaitingApproval" in capsys.readouterr().out
+    assert main(["status", SECOND]) == 1
+    assert f"there is no release {SECOND}" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_not_there_is_named(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--stack", "elsewhere", "releases"]) == 1
+    assert "elsewhere" in capsys.readouterr().err
+
+
+def test_the_audit_trail_is_printed_and_proven(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
+    app.audit(FIRST, "Viewed", "somebody", {"sourceIp": "192.0.2.10", "share": 0.5, "rows": 5.0, "big": 10**20}, NOW)
+    app.audit(FIRST, "Decision: approved", "Ada", {"reason": "é"}, NOW)
+    assert main(["audit", FIRST]) == 0
+    out = capsys.readouterr().out
+    assert "2026-01-31T12:00:00Z  Viewed  by somebody\n    sourceIp=192.0.2.10" in out
+    assert "CHANGED" not in out
+    assert main(["audit", FIRST, "--json"]) == 0
+    assert {entry["event"] for entry in json.loads(capsys.readouterr().out)} == {"Viewed", "Decision: approved"}
+
+
+def test_an_entry_that_was_overwritten_is_found_out(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
+    app.audit(FIRST, "Decision: approved", "Ada", {}, NOW)
+    dynamodb = boto3.client("dynamodb")
+    (item,) = dynamodb.scan(TableName="audit")["Items"]
+    dynamodb.put_item(TableName="audit", Item={**item, "actor": {"S": "Eve"}})
+    assert main(["audit", FIRST]) == 1
+    assert "Decision: approved  by Eve  !! CHANGED" in capsys.readouterr().err
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_app_and_command_line_spell_values_alike(value: Any) -> None:
+    assert digest(value) == canonical.digest(value)
+
+
+def test_a_decision_is_signed_and_about_the_evidence_that_was_shown(
+    app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.answer = {"release": FIRST, "state": "approved", "by": "arn:me", "delivery": "delivered"}
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{FIRST}\n"))
+    assert main(["approve", FIRST, "--reason", "fine"]) == 0
+    told = capsys.readouterr()
+    assert "rmse: 4 (champion 5)" in told.err
+    assert f"Release {FIRST} is approved, by arn:me (delivered)." in told.out
+    (request,) = api.requests
+    assert request.full_url == f"https://api.test/releases/{FIRST}/decision"
+    assert "/eu-west-1/execute-api/aws4_request" in request.headers["Authorization"]
+    assert isinstance(request.data, bytes)
+    assert json.loads(request.data) == {"decision": "approve", "evidenceDigest": "e" * 64, "reason": "fine"}
+
+
+def test_without_the_typed_id_nothing_is_sent(
+    app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert main(["approve", FIRST]) == 1
+    assert "nothing was decided" in capsys.readouterr().err
+    assert api.requests == []
+
+
+def test_a_rejection_needs_a_reason(app: TableReleases, api: Api) -> None:
+    with pytest.raises(SystemExit):
+        main(["reject", FIRST])
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "words"),
+    [
+        (200, {"state": "rejected", "by": "Eve", "delivery": "delivered"}, "too late: release"),
+        (409, {"message": "the evidence is another"}, "409: the evidence is another"),
+        (403, {"message": "Forbidden"}, "403: Forbidden"),
+    ],
+)
+def test_what_the_app_refuses_is_told(
+    app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str], status: int, answer: dict[str, str], words: str
+) -> None:
+    api.status, api.answer = status, answer
+    assert main(["approve", FIRST, "--yes"]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_yes_that_needs_another_is_told_so(app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answer = {"state": "pending", "by": "arn:me", "delivery": ""}
+    assert main(["approve", FIRST, "--yes"]) == 0
+    assert "others have to agree" in capsys.readouterr().out
+
+
+def test_nobody_is_asked_yet(app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    app.create(SECOND, State.REGISTERED, {}, NOW)
+    assert main(["approve", SECOND, "--yes"]) == 1
+    assert "nobody is asked" in capsys.readouterr().err
