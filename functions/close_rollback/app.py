@@ -1,4 +1,8 @@
-"""Write down how going back ended, give the lock back, tell people once. Called by the state `Record Rollback`."""
+"""Write down how going back ended, give the lock back, tell people once.
+
+Called by the state `Record Rollback`; and by EventBridge when an execution of the machine ended in any way but well,
+for one that was stopped can't do it itself.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from safe_deploy import config, observability
 from safe_deploy.domain import rollback_notice
 from safe_deploy.domain.failures import reason_of
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.lock import ROLLBACK
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.names import check_release_id, release_id_of
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.production import serving_words
 from safe_deploy.domain.release import State, may_precede
@@ -62,9 +67,43 @@ class Request:
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"outcome"}: the one that was sent, unless production is where it should not be any more."""
     outside = outside or aws()
-    request = as_it_is(Request.from_event(event), outside)
+    given = of_stopped(event["stoppedExecutionArn"], outside) if "stoppedExecutionArn" in event else event
+    if given.get("told"):
+        return {"outcome": given["outcome"]}
+    request = as_it_is(Request.from_event(given), outside)
     close(request, outside)
     return {"outcome": request.outcome}
+
+
+def of_stopped(execution_arn: Any, outside: Outside) -> dict[str, Any]:
+    """Return what a stopped execution would have sent, from the plan that it left; its record if people were told.
+
+    Raises TransientError while its shift goes on, which is stopped: Lambda calls again after a minute.
+    """
+    arn = Fields({"stoppedExecutionArn": execution_arn}, "the request").text("stoppedExecutionArn")
+    execution = outside.executions.describe(arn)
+    rollback_id = f"{ROLLBACK}{release_id_of(arn, execution.started)}"
+    known = outside.rollbacks.find(rollback_id)
+    if known.get("told"):
+        return known
+    plan: dict[str, Any] = known.get("plan") or {"status": "", "asked": {}, "from": None, "to": None}
+    shift = outside.deployments.under_way()
+    if shift is not None and plan["to"] and shift.target_version == plan["to"]["version"]:
+        outside.deployments.stop(shift.deployment_id)
+        raise TransientError(f"the deployment {shift.deployment_id} of {rollback_id} is being stopped")
+    said = ": ".join(part for part in (execution.error, execution.cause) if part)
+    shifts = plan["status"] in ("shift", "create")
+    return {
+        "rollbackId": rollback_id,
+        "executionArn": arn,
+        "outcome": "failed",
+        "asked": plan["asked"],
+        "from": plan["from"],
+        "to": plan["to"],
+        "error": {"Error": "ExecutionStopped", "Cause": f"its execution ended as {execution.status} ({said})"},
+        "deploymentId": "of an execution that was stopped" if shifts else None,
+        "note": "An endpoint that was made for it, and serves nothing, is removed within the hour." if shifts else "",
+    }
 
 
 def as_it_is(request: Request, outside: Outside) -> Request:
@@ -87,6 +126,7 @@ def close(request: Request, outside: Outside) -> None:
     known = outside.rollbacks.find(request.rollback_id)
     ending = ending_of(request, outside)
     item = {
+        **known,
         "executionArn": request.execution_arn,
         "outcome": request.outcome,
         "by": request.by,

@@ -85,13 +85,14 @@ def plan(request: Request, outside: Outside) -> dict[str, Any]:
     if way.step == "stop":
         stop_is_ours(way.leaving.release_id, request, outside)
     if way.step in ("stop", "back"):
-        return described(way, way.step, request, None, outside)
+        return remembered(described(way, way.step, request, None, outside), request, outside)
     # Whoever retires the target from now on finds that somebody else keeps it, and leaves it.
     kept = outside.releases.update(way.target.release_id, {"keeper": request.execution_arn}, outside.clock.now())
     if kept.state is State.PROMOTING:
         outside.releases.update(kept.release_id, {}, outside.clock.now(), state=State.LIVE)
     package = package_needed(kept, outside)
-    return described(way, "create" if package else "shift", request, package, outside)
+    answer = described(way, "create" if package else "shift", request, package, outside)
+    return remembered(answer, request, outside)
 
 
 def look(request: Request, outside: Outside) -> WayBack:
@@ -129,6 +130,14 @@ def stop_is_ours(release_id: str, request: Request, outside: Outside) -> None:
     """Write down with a release that is stopped on its way to production who did it, and why."""
     if outside.releases.find(release_id) is not None:
         outside.releases.update(release_id, {"stoppedBy": request.to_item(outside)}, outside.clock.now())
+
+
+def remembered(answer: dict[str, Any], request: Request, outside: Outside) -> dict[str, Any]:
+    """Write the plan down, and return it: should the execution be stopped, close_rollback goes by it."""
+    asked = {"by": request.by, "reason": request.reason}
+    plan = {"status": answer["status"], "asked": asked, "from": answer["from"], "to": answer["to"]}
+    outside.rollbacks.write(request.rollback_id, {"executionArn": request.execution_arn, "plan": plan})
+    return answer
 
 
 def described(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from safe_deploy.domain.live import LiveVersion, Shift
 from safe_deploy.domain.lock import Lock
+from safe_deploy.domain.names import release_id_of
 from safe_deploy.domain.ports import ModelPackage
 from safe_deploy.domain.release import State
 from safe_deploy.errors import ConditionFailedError, InvalidRequestError, TransientError
@@ -592,6 +593,75 @@ def test_a_release_that_was_gone_back_from_is_not_announced_as_live(back: Story)
     back.close("live", SECOND, version="3")
     assert back.outside.releases.get(SECOND).state is State.ROLLED_BACK
     assert back.outside.topic.sent == []
+
+
+# ---- an execution that was stopped ----
+
+
+def stopped(story: Story, status: str = "ABORTED") -> dict[str, Any]:
+    """Let EventBridge tell that the execution ended so."""
+    story.outside.executions.statuses[EXECUTION] = status
+    story.outside.executions.reasons[EXECUTION] = ("Stopped", "wrong release")
+    answer: dict[str, Any] = story.call("close_rollback", {"stoppedExecutionArn": EXECUTION})
+    return answer
+
+
+def planned(story: Story, asked: Any = None) -> None:
+    """Plan under the name that the machine derives from its execution."""
+    name = f"rollback-{release_id_of(EXECUTION, START)}"
+    event = {
+        "rollbackId": name,
+        "executionArn": EXECUTION,
+        "asked": asked or ASKED,
+        "toReleaseId": None,
+        "stopped": None,
+    }
+    story.call("plan_rollback", event)
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_one_that_was_stopped_before_traffic_moved_gives_the_lock_back_and_tells(two: Story, status: str) -> None:
+    planned(two)
+    assert stopped(two, status) == {"outcome": "failed"}
+    assert two.outside.memory.lock is not None
+    assert two.outside.memory.lock.holder == ""
+    ((subject, text),) = two.outside.topic.sent
+    assert subject == f"{MODEL}: going back failed"
+    assert f"its execution ended as {status} (Stopped: wrong release)" in text
+    assert "is removed within the hour" in text
+    assert f"Production serves from release {SECOND}" in text
+    assert two.outside.releases.get(SECOND).state is State.LIVE
+
+
+def test_one_that_was_stopped_after_traffic_moved_is_recorded_as_what_it_is(two: Story) -> None:
+    planned(two)
+    two.outside.functions.alias = "2"
+    assert stopped(two) == {"outcome": "restored"}
+    assert two.outside.releases.get(SECOND).state is State.ROLLED_BACK
+    assert two.outside.releases.get(FIRST).item["restored"]["by"] == "Ada"
+    assert "but not as it should be" in two.outside.topic.sent[0][0]
+
+
+def test_a_shift_that_a_stopped_one_left_is_stopped_first(two: Story) -> None:
+    planned(two)
+    two.outside.deployments.shift = Shift("d-9", "3", "2")
+    with pytest.raises(TransientError, match="d-9"):
+        stopped(two)
+    assert two.outside.deployments.stopped == ["d-9"]
+    assert two.outside.topic.sent == []
+    two.outside.deployments.shift = None
+    assert stopped(two) == {"outcome": "failed"}
+
+
+def test_one_that_recorded_its_end_is_not_closed_again(back: Story) -> None:
+    close(back, rollbackId=f"rollback-{release_id_of(EXECUTION, START)}")
+    assert stopped(back) == {"outcome": "restored"}
+    assert len(back.outside.topic.sent) == 1
+
+
+def test_one_that_never_came_to_a_plan_is_told_too(two: Story) -> None:
+    assert stopped(two) == {"outcome": "failed"}
+    assert "could not be brought back." in two.outside.topic.sent[0][1]
 
 
 @pytest.mark.parametrize("change", [{"outcome": "perhaps"}, {"rollbackId": ""}, {"to": {"releaseId": "latest"}}])
