@@ -11,7 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
-from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.fields import Fields, parse_json
+from safe_deploy.domain.lock import ROLLBACK
 from safe_deploy.domain.names import Names, release_id_of
 from safe_deploy.domain.ports import Execution, Outside
 from safe_deploy.domain.release import Release, State, is_final
@@ -49,20 +50,49 @@ class Request:
         """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
         return cls(Fields(event, "the request").text("executionArn", maximum=500))
 
+    @property
+    def is_rollback(self) -> bool:
+        """Return whether the execution is one of the rollback machine."""
+        return self.execution_arn.rpartition(":")[0].endswith("-rollback")
+
 
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}."""
+    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}.
+
+    For a rollback's execution `rollback` is what close_rollback is to be told.
+    """
     outside = outside or aws()
     request = Request.from_event(event)
     execution = outside.executions.describe(request.execution_arn)
     if execution.status not in ("SUCCEEDED", *WORDS):
         raise InvalidRequestError(f"{request.execution_arn} is {execution.status}: stop it first")
     release_id = release_id_of(request.execution_arn, execution.started)
-    answer = abandon(release_id, execution, outside)
-    logger.info("abandoned", extra={"release": release_id, "answer": answer})
+    if request.is_rollback:
+        answer = abandon_rollback(f"{ROLLBACK}{release_id}", request, execution, outside)
+    else:
+        answer = abandon(release_id, execution, outside)
+    logger.info("abandoned", extra={"execution": request.execution_arn, "answer": answer})
     return answer
+
+
+def abandon_rollback(rollback_id: str, request: Request, execution: Execution, outside: Outside) -> dict[str, Any]:
+    """Let a shift that is under way come to its end, for it goes back; then say what is to be recorded and told."""
+    answer: dict[str, Any] = {"releaseId": rollback_id, "status": "ended", "waitingFor": []}
+    if execution.status == "SUCCEEDED" or outside.rollbacks.find(rollback_id).get("told"):
+        return answer
+    running = outside.deployments.under_way()
+    closing = {
+        "rollbackId": rollback_id,
+        "executionArn": request.execution_arn,
+        "outcome": "failed",
+        "asked": parse_json(execution.input.encode(), "the execution's input"),
+        "error": {"Error": "ExecutionStopped", "Cause": reason_of(execution)},
+    }
+    waiting_for = [f"deployment {running.deployment_id}"] if running else []
+    status = "stopping" if waiting_for else "stopped"
+    return {**answer, "status": status, "waitingFor": waiting_for, "rollback": closing}
 
 
 def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str, Any]:
@@ -77,17 +107,17 @@ def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str
         "version": None,
         "waitingFor": [],
     }
-    alias, running = outside.functions.live(), outside.deployments.in_progress()
+    alias, running = outside.functions.live(), outside.deployments.under_way()
     told = release is not None and release.item.get("noticedAs") is not None
     if alias.main.release_id == release_id and not running and not told and execution.status != "SUCCEEDED":
         return {**answer, "status": "live", "outcome": "live", "version": alias.main.version}
     if execution.status == "SUCCEEDED" or has_ended(release):
         return {**answer, "status": "ended"}
     waiting_for = [f"{kind} job {name}" for kind, name in names.jobs if outside.jobs.stop(kind, name)]
-    for deployment in running:
-        if outside.functions.version(deployment.target_version).release_id == release_id:
-            outside.deployments.stop(deployment.deployment_id)
-            waiting_for.append(f"deployment {deployment.deployment_id}")
+    shifted = outside.functions.version(running.target_version) if running and not running.undoes else None
+    if running and shifted and shifted.release_id == release_id:
+        outside.deployments.stop(running.deployment_id)
+        waiting_for.append(f"deployment {running.deployment_id}")
     shares = [alias.main.version, *(version for version, share in alias.others.items() if share > 0)]
     waiting_for += [
         f"traffic to leave version {version}"

@@ -61,7 +61,7 @@ def traffic(
     gone_back = left is not None and left.state is State.ROLLED_BACK
     moved = alias_moved(alias, record, {**last, "abandoned": gone_back})
     findings = [moved] if moved else []
-    if alias.is_shifting and not outside.deployments.in_progress():
+    if alias.is_shifting and outside.deployments.under_way() is None:
         shares = ", ".join(f"{share:.0%} to version {version}" for version, share in alias.others.items() if share > 0)
         findings.append(Finding(WEIGHTS_LEFT, f"the alias sends {shares}, though no deployment is in progress"))
     return findings

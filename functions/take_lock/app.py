@@ -107,9 +107,9 @@ def why_waiting(lock: Lock | None, request: Request, outside: Outside, now: date
 
 def why_unsafe(outside: Outside) -> str | None:
     """Return a sentence when traffic moves, or may begin to, though nobody holds the lock who would say so."""
-    running = outside.deployments.in_progress()
+    running = outside.deployments.under_way()
     if running:
-        return f"the deployment {running[0].deployment_id} is in progress, and its release doesn't hold the lock"
+        return f"the deployment {running.deployment_id} is in progress, and its release doesn't hold the lock"
     if outside.functions.live().is_shifting:
         return "traffic is being shifted by somebody who doesn't hold the lock"
     return None

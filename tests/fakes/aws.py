@@ -293,7 +293,6 @@ class FakeDeployments:
         self.deployments: dict[str, Deployment] = {}
         self.shift: Shift | None = None
         self.reports: list[tuple[str, str, bool]] = []
-        self.running: list[str] = []
         self.stopped: list[str] = []
         self.stages: dict[str, DeploymentProgress] = {}
 
@@ -311,9 +310,6 @@ class FakeDeployments:
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         self.reports.append((deployment_id, hook_execution_id, succeeded))
-
-    def in_progress(self) -> list[Deployment]:
-        return [self.deployments[deployment_id] for deployment_id in self.running]
 
     def stop(self, deployment_id: str) -> None:
         self.stopped.append(deployment_id)

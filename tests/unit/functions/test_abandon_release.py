@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from safe_deploy.domain.live import Shift
+from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.names import release_id_of
 from safe_deploy.domain.release import State
 from safe_deploy.errors import InvalidRequestError
 
 from localaws.stepfunctions.testing import run
+from tests.fakes.aws import START
 from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 from tests.statemachine.machines import EVENT, all_well, machine
 
@@ -59,11 +62,11 @@ def test_its_deployment_is_stopped_and_the_traffic_waited_for(story: Story) -> N
     story.outside.functions.alias = "2"
     story.publish(FIRST, "3")
     story.outside.functions.weights = {"3": 0.1}
-    story.outside.deployments.running = ["d-3"]
+    story.outside.deployments.shift = Shift("d-3", "1", "3")
     answer = abandon(story)
     assert story.outside.deployments.stopped == ["d-3"]
     assert answer["waitingFor"] == ["deployment d-3", "traffic to leave version 3"]
-    story.outside.deployments.running = []
+    story.outside.deployments.shift = None
     assert abandon(story)["waitingFor"] == ["traffic to leave version 3"]
     story.outside.functions.weights = {}
     assert abandon(story)["status"] == "stopped"
@@ -72,14 +75,14 @@ def test_its_deployment_is_stopped_and_the_traffic_waited_for(story: Story) -> N
 def test_all_traffic_while_hooks_still_check_is_sent_back(story: Story) -> None:
     story.publish(FIRST, "3")
     story.outside.functions.alias = "3"
-    story.outside.deployments.running = ["d-3"]
+    story.outside.deployments.shift = Shift("d-3", "1", "3")
     assert abandon(story)["status"] == "stopping"
     assert story.outside.deployments.stopped == ["d-3"]
 
 
 def test_somebody_elses_deployment_is_left_alone(story: Story) -> None:
     story.publish(SECOND, "2")
-    story.outside.deployments.running = ["d-2"]
+    story.outside.deployments.shift = Shift("d-2", "1", "2")
     assert abandon(story)["status"] == "stopped"
     assert story.outside.deployments.stopped == []
 
@@ -144,3 +147,33 @@ def test_who_or_what_stopped_it_is_told(story: Story, status: str, reason: tuple
     assert subject.endswith("was stopped")
     assert words in text
     assert story.outside.releases.get(FIRST).state is State.STOPPED
+
+
+def test_codedeploys_own_way_back_is_waited_for_and_never_stopped(story: Story) -> None:
+    story.publish(FIRST, "3")
+    story.outside.functions.alias = "3"
+    story.outside.deployments.shift = Shift("d-9", "", "", undoes=True)
+    assert abandon(story)["waitingFor"] == ["traffic to leave version 3"]
+    assert story.outside.deployments.stopped == []
+
+
+# ---- a rollback whose execution was stopped ----
+
+ROLLBACK_ARN = "arn:aws:states:eu-west-1:111122223333:execution:house-price-rollback:1"
+
+
+def test_a_stopped_rollback_gives_the_lock_back_and_is_told(story: Story) -> None:
+    outside = story.outside
+    outside.executions.statuses[ROLLBACK_ARN] = "ABORTED"
+    outside.memory.lock = Lock(f"rollback-{FIRST}", ROLLBACK_ARN, 1, START)
+    outside.deployments.shift = Shift("d-2", "3", "2")
+    answer = story.call("abandon_release", {"executionArn": ROLLBACK_ARN})
+    assert (answer["status"], answer["waitingFor"]) == ("stopping", ["deployment d-2"])
+    assert outside.deployments.stopped == [], "it goes back, so it comes to its end"
+    outside.deployments.shift = None
+    answer = story.call("abandon_release", {"executionArn": ROLLBACK_ARN})
+    assert answer["status"] == "stopped"
+    story.call("close_rollback", answer["rollback"])
+    assert outside.memory.lock.holder == ""
+    assert "its execution was stopped by hand" in outside.topic.sent[-1][1]
+    assert story.call("abandon_release", {"executionArn": ROLLBACK_ARN})["status"] == "ended"

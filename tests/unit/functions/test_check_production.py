@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from safe_deploy.domain.live import Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.out_of_band import IDS
 from safe_deploy.domain.release import State
@@ -110,9 +111,9 @@ def test_going_back_to_nothing_is_no_change_by_hand(live: Story) -> None:
 def test_weights_without_a_deployment_are_found(live: Story) -> None:
     live.publish(SECOND, "3")
     live.outside.functions.weights = {"3": 0.1}
-    live.outside.deployments.running = ["d-3"]
+    live.outside.deployments.shift = Shift("d-3", "1", "3")
     assert check(live) == []
-    live.outside.deployments.running = []
+    live.outside.deployments.shift = None
     assert check(live) == ["weights-left"]
     assert "10% to version 3" in mails(live)[0]
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from safe_deploy.domain.live import Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.release import State
 from safe_deploy.errors import ConditionFailedError, RefusedError
@@ -230,9 +231,9 @@ def test_a_deployment_whose_release_lost_the_lock_is_waited_for(approved: Story)
     """Before the first hook has passed, the alias shows nothing of it yet."""
     held(approved, SECOND, "ABORTED")
     approved.publish(SECOND, "7")
-    approved.outside.deployments.running = ["d-7"]
+    approved.outside.deployments.shift = Shift("d-7", "1", "7")
     answer = approved.take_lock()
     assert answer["status"] == "waiting"
     assert "d-7" in answer["reason"]
-    approved.outside.deployments.running = []
+    approved.outside.deployments.shift = None
     assert approved.take_lock()["status"] == "taken"

@@ -649,27 +649,8 @@ def test_a_job_that_ends_while_it_is_stopped_is_looked_at_again(stub: Stub) -> N
         SageMakerJobs().stop("training", "j")
 
 
-def test_deployments_in_progress_are_found_and_stopped_with_rollback(stub: Stub) -> None:
-    codedeploy = stub("codedeploy")
-    asked = {
-        "applicationName": "shifts",
-        "deploymentGroupName": "predict",
-        "includeOnlyStatuses": ["Created", "Queued", "InProgress", "Baking", "Ready"],
-    }
-    spec = {
-        "version": 0.0,
-        "Resources": [
-            {"Predict": {"Properties": {"Name": "p", "Alias": "live", "CurrentVersion": "2", "TargetVersion": "3"}}}
-        ],
-    }
-    revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(spec)}}
-    codedeploy.add_response("list_deployments", {"deployments": [], "nextToken": "more"}, asked)
-    codedeploy.add_response("list_deployments", {"deployments": ["d-1"]}, {**asked, "nextToken": "more"})
-    codedeploy.add_response(
-        "get_deployment", {"deploymentInfo": {"createTime": AT, "revision": revision}}, {"deploymentId": "d-1"}
-    )
-    deployments = CodeDeployDeployments()
-    assert deployments.in_progress() == [Deployment("d-1", "3", AT)]
+def test_a_deployment_is_stopped_with_rollback(stub: Stub) -> None:
+    codedeploy, deployments = stub("codedeploy"), CodeDeployDeployments()
     codedeploy.add_response("stop_deployment", {}, {"deploymentId": "d-1", "autoRollbackEnabled": True})
     deployments.stop("d-1")
     codedeploy.add_client_error("stop_deployment", "DeploymentAlreadyCompletedException")

@@ -92,6 +92,7 @@ class Execution:
     started: datetime
     error: str = ""
     cause: str = ""
+    input: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,9 +393,6 @@ class Deployments(Protocol):
 
     def report(self, deployment_id: str, hook_execution_id: str, *, succeeded: bool) -> None:
         """Tell CodeDeploy what a hook found; a second report changes nothing."""
-
-    def in_progress(self) -> list[Deployment]:
-        """Return the deployments that may still move traffic."""
 
     def stop(self, deployment_id: str) -> None:
         """Stop a deployment and send traffic back; one that has ended stays as it is."""

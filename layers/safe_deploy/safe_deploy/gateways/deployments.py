@@ -76,10 +76,6 @@ class CodeDeployDeployments:
                 if error_code(error) not in ALREADY_TOLD:
                     raise
 
-    def in_progress(self) -> list[Deployment]:
-        """Return the deployments that may still move traffic."""
-        return [self.get(deployment_id) for deployment_id in self._listed()]
-
     def stop(self, deployment_id: str) -> None:
         """Stop a deployment and send traffic back; one that has ended stays as it is."""
         with translating(f"stop the deployment {deployment_id}"):

@@ -38,7 +38,13 @@ class StepFunctionsExecutions:
         """Return an execution: its status, and why it ended if it did not succeed. Raises NotFoundError."""
         found = self._describe(execution_arn)
         started: datetime = found["startDate"]
-        return Execution(found["status"], started.astimezone(UTC), found.get("error", ""), found.get("cause", ""))
+        return Execution(
+            str(found["status"]),
+            started.astimezone(UTC),
+            str(found.get("error") or ""),
+            str(found.get("cause") or ""),
+            str(found.get("input") or "{}"),
+        )
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
         """Hand a task its output; return False when nothing waits for it any more."""
