@@ -11,8 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
-from safe_deploy.domain.fields import Fields, parse_json
-from safe_deploy.domain.lock import ROLLBACK
+from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.names import Names, release_id_of
 from safe_deploy.domain.ports import Execution, Outside
 from safe_deploy.domain.release import Release, State, is_final
@@ -50,49 +49,20 @@ class Request:
         """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
         return cls(Fields(event, "the request").text("executionArn", maximum=500))
 
-    @property
-    def is_rollback(self) -> bool:
-        """Return whether the execution is one of the rollback machine."""
-        return self.execution_arn.rpartition(":")[0].endswith("-rollback")
-
 
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}.
-
-    For a rollback's execution `rollback` is what close_rollback is to be told.
-    """
+    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}."""
     outside = outside or aws()
     request = Request.from_event(event)
     execution = outside.executions.describe(request.execution_arn)
     if execution.status not in ("SUCCEEDED", *WORDS):
         raise InvalidRequestError(f"{request.execution_arn} is {execution.status}: stop it first")
     release_id = release_id_of(request.execution_arn, execution.started)
-    if request.is_rollback:
-        answer = abandon_rollback(f"{ROLLBACK}{release_id}", request, execution, outside)
-    else:
-        answer = abandon(release_id, execution, outside)
-    logger.info("abandoned", extra={"execution": request.execution_arn, "answer": answer})
+    answer = abandon(release_id, execution, outside)
+    logger.info("abandoned", extra={"release": release_id, "answer": answer})
     return answer
-
-
-def abandon_rollback(rollback_id: str, request: Request, execution: Execution, outside: Outside) -> dict[str, Any]:
-    """Let a shift that is under way come to its end, for it goes back; then say what is to be recorded and told."""
-    answer: dict[str, Any] = {"releaseId": rollback_id, "status": "ended", "waitingFor": []}
-    if execution.status == "SUCCEEDED" or outside.rollbacks.find(rollback_id).get("told"):
-        return answer
-    running = outside.deployments.under_way()
-    closing = {
-        "rollbackId": rollback_id,
-        "executionArn": request.execution_arn,
-        "outcome": "failed",
-        "asked": parse_json(execution.input.encode(), "the execution's input"),
-        "error": {"Error": "ExecutionStopped", "Cause": reason_of(execution)},
-    }
-    waiting_for = [f"deployment {running.deployment_id}"] if running else []
-    status = "stopping" if waiting_for else "stopped"
-    return {**answer, "status": status, "waitingFor": waiting_for, "rollback": closing}
 
 
 def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str, Any]:

@@ -38,7 +38,6 @@ def abandon(**answers: Any) -> Outcome:
         "Record Outcome": payload({}),
         "Start Monitoring": {"ScheduleArn": "arn"},
         "Announce Release": payload({}),
-        "Record Rollback": payload({"outcome": "failed"}),
         "Tell of Leftovers": {"MessageId": "m"},
     }
     tasks = well | {name.replace("_", " "): answer for name, answer in answers.items()}
@@ -94,15 +93,6 @@ def test_a_live_release_without_a_watch_is_told_so() -> None:
     assert outcome.requests["Announce Release"][0]["Payload"]["error"]["Cause"] == "not allowed"
 
 
-@pytest.mark.parametrize("status", ["stopped", "stopping"])
-def test_a_stopped_rollback_is_recorded_and_nothing_is_cleaned_up(status: str) -> None:
-    closing = {"rollbackId": "rollback-1", "outcome": "failed"}
-    outcome = abandon(Stop_Release=found(status, rollback=closing))
-    assert (outcome.status, outcome.path[-1]) == ("SUCCEEDED", "Rollback Abandoned")
-    assert outcome.requests["Record Rollback"][0]["Payload"] == closing
-    assert "Clean Up" not in outcome.path
-
-
 def test_what_will_not_stop_is_not_waited_for_for_ever() -> None:
     outcome = abandon(Stop_Release=found("stopping", waitingFor=["deployment d-1"]))
     assert outcome.path.count("Stop Release") == 120
@@ -142,10 +132,7 @@ def test_what_can_not_be_put_in_order_is_mailed_with_the_way_to_try_again(state:
 def test_a_throttled_call_is_tried_again(state: str) -> None:
     names = json.loads(definition("abandon"))["States"][state]["Retry"][0]["ErrorEquals"]
     live = {"Stop_Release": LIVE} if state in ("Start Monitoring", "Announce Release") else {}
-    if state == "Record Rollback":
-        live = {"Stop_Release": found("stopped", rollback={"rollbackId": "r"})}
     well = {"Stop Release": found("stopped"), "Clean Up": payload({"done": True, "waitingFor": []})}
     answers = {**live, state.replace(" ", "_"): [TaskError(names[0], "slow down"), well.get(state, payload({}))]}
     outcome = abandon(**answers)
-    ends = "Live All the Same" if live else "Release Abandoned"
-    assert outcome.path[-1] == ("Rollback Abandoned" if state == "Record Rollback" else ends)
+    assert outcome.path[-1] == ("Live All the Same" if live else "Release Abandoned")

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from safe_deploy.domain.live import Shift
-from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.names import release_id_of
 from safe_deploy.domain.release import State
 from safe_deploy.errors import InvalidRequestError
 
 from localaws.stepfunctions.testing import run
-from tests.fakes.aws import START
 from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 from tests.statemachine.machines import EVENT, all_well, machine
 
@@ -155,25 +153,3 @@ def test_codedeploys_own_way_back_is_waited_for_and_never_stopped(story: Story) 
     story.outside.deployments.shift = Shift("d-9", "", "", undoes=True)
     assert abandon(story)["waitingFor"] == ["traffic to leave version 3"]
     assert story.outside.deployments.stopped == []
-
-
-# ---- a rollback whose execution was stopped ----
-
-ROLLBACK_ARN = "arn:aws:states:eu-west-1:111122223333:execution:house-price-rollback:1"
-
-
-def test_a_stopped_rollback_gives_the_lock_back_and_is_told(story: Story) -> None:
-    outside = story.outside
-    outside.executions.statuses[ROLLBACK_ARN] = "ABORTED"
-    outside.memory.lock = Lock(f"rollback-{FIRST}", ROLLBACK_ARN, 1, START)
-    outside.deployments.shift = Shift("d-2", "3", "2")
-    answer = story.call("abandon_release", {"executionArn": ROLLBACK_ARN})
-    assert (answer["status"], answer["waitingFor"]) == ("stopping", ["deployment d-2"])
-    assert outside.deployments.stopped == [], "it goes back, so it comes to its end"
-    outside.deployments.shift = None
-    answer = story.call("abandon_release", {"executionArn": ROLLBACK_ARN})
-    assert answer["status"] == "stopped"
-    story.call("close_rollback", answer["rollback"])
-    assert outside.memory.lock.holder == ""
-    assert "its execution was stopped by hand" in outside.topic.sent[-1][1]
-    assert story.call("abandon_release", {"executionArn": ROLLBACK_ARN})["status"] == "ended"

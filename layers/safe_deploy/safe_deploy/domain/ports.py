@@ -92,7 +92,6 @@ class Execution:
     started: datetime
     error: str = ""
     cause: str = ""
-    input: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ class StepFunctionsExecutions:
             started.astimezone(UTC),
             str(found.get("error") or ""),
             str(found.get("cause") or ""),
-            str(found.get("input") or "{}"),
         )
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
