@@ -1,0 +1,72 @@
+"""What must hold after any fault of a rehearsed release: seen in the world, never taken from what a step said."""
+
+from __future__ import annotations
+
+import re
+
+from safe_deploy.domain.release import State, is_final
+
+from tests.e2e.faults.rehearsal import Rehearsal
+from tests.e2e.faults.rows import LEFT, REHEARSED, Row
+from tests.e2e.faults.states import ends
+from tests.fakes.story import FIRST
+
+
+def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
+    """The row of a rehearsal that has ended."""
+    world = rehearsal.story.outside
+    mine = sorted(release for release in world.memory.releases if release != FIRST)
+    live = world.functions.live()
+    problems = []
+    told = [subject for subject, text in world.topic.sent if FIRST not in subject and "asks for" not in subject]
+    outcome = _outcome(rehearsal, mine)
+    if outcome is None:
+        outcome = f"{rehearsal.path[-1]}: {rehearsal.ended.status if rehearsal.ended else 'nothing'}"
+        problems.append("ended in no named state")
+    if not told:
+        problems.append("nobody was told")
+    at_first = _left(rehearsal)
+    if at_first:
+        rehearsal.reap()
+    left = _left(rehearsal)
+    if left:
+        problems.append(LEFT)
+    serving = world.endpoints.describe(live.main.endpoint_name)
+    if serving is None or serving.status != "InService" or live.is_shifting:
+        problems.append(f"production serves from {live.main.endpoint_name}, {serving}, others {live.others}")
+    failed = rehearsal.account.failed.total()
+    if failed:
+        problems.append("users' requests failed")
+    transient = rehearsal.strike is not None and rehearsal.strike.kind == "throttled"
+    if transient and outcome != rehearsal.scenario.end:
+        problems.append(f"{rehearsal.scenario.end} was due: {rehearsal.ended.cause if rehearsal.ended else ''}")
+    if not rehearsal.struck:
+        problems.append("the fault never struck")
+    words = ", ".join(left) or ("nothing, once the reaper has come" if at_first else "nothing")
+    return Row(state, fault, outcome, str(failed), words, "; ".join(map(_plain, told)), REHEARSED, tuple(problems))
+
+
+def _outcome(rehearsal: Rehearsal, releases: list[str]) -> str | None:
+    """The end state; of a stopped execution, what its record says."""
+    if rehearsal.ended is None:
+        return None
+    if rehearsal.ended.status != "ABORTED":
+        return rehearsal.path[-1] if rehearsal.path[-1] in ends() else None
+    states = [str(rehearsal.story.outside.memory.releases[release]["state"]) for release in releases]
+    return next((f"Stopped, recorded as {state}" for state in states if is_final(State(state))), None)
+
+
+def _left(rehearsal: Rehearsal) -> list[str]:
+    """What nobody owns any more: not the live release's, and no lock."""
+    world = rehearsal.story.outside
+    owner = world.functions.live().main.release_id
+    kinds = {**rehearsal.account.made(), "scaling": world.endpoints.scaling}
+    left = [f"{kind} {_plain(name)}" for kind, names in kinds.items() for name in sorted(names) if owner not in name]
+    lock = world.memory.lock
+    return [*left, *(["the lock"] if lock is not None and lock.holder else [])]
+
+
+def _plain(text: str) -> str:
+    """Without the release's number, which differs from run to run."""
+    text = text.replace(f"house-price-{FIRST}", "champion").replace("house-price: ", "")
+    return re.sub(r"(house-price-)?\d{8}-\d{6}-[0-9a-f]{4}", "candidate", text)

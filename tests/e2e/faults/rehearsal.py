@@ -1,0 +1,264 @@
+"""A release rehearsed: the shipped machine, the real handlers, AWS in memory, and one thing that goes wrong.
+
+A live champion serves users all the while. Hundreds of these take seconds; what processes, sockets and real waiting add
+is tried on the local AWS beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from safe_deploy.domain.ports import Held
+
+from localaws.stepfunctions.failures import TaskError, timed_out
+from localaws.stepfunctions.history import History
+from localaws.stepfunctions.interpreter import Interpreter, Outcome, Stop
+from localaws.stepfunctions.tasks import Task
+from tests.e2e.faults.account import Account, api_of, denied, throttled
+from tests.e2e.faults.crashing import Crashing, KilledError
+from tests.e2e.faults.shifts import Shifts
+from tests.e2e.faults.virtual import VirtualTime
+from tests.fakes.aws import FakeContext
+from tests.fakes.story import FIRST, MODEL, Story, execution, load, object_created
+from tests.statemachine.machines import machine
+
+HOUR, DAY = 3_600.0, 86_400.0
+REAPER_RUNS = 4
+THROTTLED_TIMES = 2
+CANARY = {
+    "errorMargin": 0.1, "latencyTolerance": 1.0, "predictionTolerance": 1.0, "minimumRequests": 50, "replayRequests": 0,
+    "strategy": {"type": "canary", "percent": 50, "minutes": 4},
+}  # fmt: skip
+"""Wide margins: proof needs few requests, and a rehearsal less time."""
+FUNCTION = re.compile(r":function:(\w+)Function$")
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What goes wrong in which state."""
+
+    state: str
+    kind: str
+    """throttled, denied, timed out, stopped, crashed."""
+    made: bool = False
+    """Whether the request took effect before its answer was lost."""
+    at: int = 0
+    """Of a crash: the call in which the function dies, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How the release would go if nothing else went wrong."""
+
+    name: str
+    end: str
+    """The state in which it ends when nothing else goes wrong."""
+    decision: str = "approve"
+    hook_fails: bool = False
+    worse: bool = False
+    """Whether the candidate turns out slower under traffic."""
+    code: bool = False
+    """Whether only the inference code is released."""
+    denied: tuple[str, ...] = ()
+    """States whose calls are refused, so that the machine takes its ways out."""
+
+
+@dataclass
+class Rehearsal:
+    """One world in memory, in which one release is made."""
+
+    scenario: Scenario
+    strike: Strike | None = None
+    story: Story = field(default_factory=Story)
+    struck: int = 0
+    calls: list[str] = field(default_factory=list)
+    """What the function that was to crash had called."""
+    path: list[str] = field(default_factory=list)
+    """The states of the release machine that were entered."""
+    after: list[str] = field(default_factory=list)
+    """Those of the machine that tidies up after an execution that didn't succeed."""
+    ended: Outcome | None = None
+
+    def __post_init__(self) -> None:
+        worse = 4.0 if self.scenario.worse else 1.0
+        self.account = Account(self.story, Shifts(self.story, self._hook, worse))
+        self._mutex = threading.RLock()
+        self._time = VirtualTime(self.account.pass_time)
+        self._throttled = 0
+
+    # ---- the clock that the interpreter is given ----
+
+    def now(self) -> Any:
+        """The fakes' time."""
+        return self.story.outside.clock.now()
+
+    def real(self, seconds: float) -> float:
+        """Nothing here waits, so nothing times out by itself."""
+        return seconds
+
+    def sleep(self, seconds: float, cancelled: threading.Event | None = None) -> bool:
+        """Let time pass for everybody."""
+        return self._time.sleep(seconds, cancelled)
+
+    # ---- the story ----
+
+    def make_champion(self) -> None:
+        """The first release is live, with all that belongs to one."""
+        self.story.policy["canary"] |= CANARY
+        self.story.deploy_code()
+        self.story.until_live(FIRST)
+        name, endpoints = f"{MODEL}-{FIRST}-prod", self.story.outside.endpoints
+        endpoints.scaling.add(name)
+        endpoints.schedules.add(f"{MODEL}-{FIRST}-monitor")
+        self.story.outside.executions.statuses[execution(FIRST)] = "SUCCEEDED"
+        self.account.variables |= {"ENDPOINT_NAME": name, "RELEASE_ID": FIRST}
+        self.story.outside.clock.advance(DAY)
+        self.account.users_ask()
+
+    def release(self) -> None:
+        """Drop data and run the release machine to its end, and then what follows when it was stopped."""
+        self.make_champion()
+        folder = "later"
+        if self.scenario.code:
+            folder = "code"
+            self.story.outside.functions.deploy("code-2")
+            self.story.drop_code(folder)
+        else:
+            self.story.drop(folder, later=b"size,price\n3,4\n")
+        self.arn = execution("second")
+        executions = self.story.outside.executions
+        executions.statuses[self.arn], executions.start = "RUNNING", self.now()
+        self.ended = self.execute("release", object_created(folder), self.arn)
+        executions.statuses[self.arn] = self.ended.status
+        if self.ended.status != "SUCCEEDED":
+            executions.reasons[self.arn] = (self.ended.error or "", self.ended.cause or "")
+            self.execute("abandon", {"executionArn": self.arn}, execution("tidying"))
+
+    def reap(self) -> None:
+        """Hours pass, and each time the reaper is called by its schedule; an endpoint takes one hour to go."""
+        world = self.story.outside
+        for _ in range(REAPER_RUNS):
+            self.account.pass_time(HOUR)
+            world.inventory.things = [
+                Held(kind, name, f"arn:{kind}/{name}", {"safe-deploy:model": MODEL}, self.now())
+                for kind, names in self.account.made().items()
+                for name in sorted(names)
+            ]
+            load("reap_leases").handler({}, FakeContext(), outside=world)
+        world.endpoints.finish_deleting()
+
+    def execute(self, name: str, event: Any, arn: str) -> Outcome:
+        """Run one of the shipped machines."""
+        context = {
+            "Execution": {
+                "Id": arn,
+                "Input": event,
+                "Name": arn.rsplit(":", 1)[1],
+                "RoleArn": "arn:aws:iam::111122223333:role/machine",
+                "StartTime": self.now().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                "RedriveCount": 0,
+            },
+            "StateMachine": {"Id": f"arn:aws:states:eu-west-1:111122223333:stateMachine:{name}", "Name": name},
+        }
+        history, self._stop = History(self.now), Stop()
+        ended = Interpreter(machine(name), self, self, history, context, self._stop).execute(event, "role")
+        entered = (
+            event["stateEnteredEventDetails"] for event in history.events() if "stateEnteredEventDetails" in event
+        )
+        names = [details["name"] for details in entered]
+        self.path = names if name == "release" else self.path
+        self.after = [] if name == "release" else names
+        return ended
+
+    # ---- the tasks ----
+
+    def run(self, task: Task) -> Any:
+        """Do a task, unless something goes wrong with it."""
+        with self._time.busy(), self._mutex:
+            try:
+                if task.context["StateMachine"]["Name"] != "release":
+                    return self._do(task)
+                if task.state in self.scenario.denied:
+                    raise denied(task.resource)
+                if self.strike is not None and self.strike.state == task.state:
+                    return self._struck(task, self.strike)
+                return self._do(task)
+            finally:
+                self.account.shifts.heed_stops()
+                self.account.users_ask()
+
+    def _struck(self, task: Task, strike: Strike) -> Any:
+        if strike.kind == "throttled" and self._throttled < THROTTLED_TIMES:
+            self._throttled += 1
+            self.struck += 1
+            raise throttled(task.resource)
+        if strike.kind == "denied":
+            self.struck += 1
+            raise denied(task.resource)
+        if strike.kind in ("timed out", "stopped") and not self.struck:
+            self.struck += 1
+            if strike.made:
+                self._do(task)
+            if strike.kind == "timed out":
+                raise timed_out()
+            self._stop(Outcome("ABORTED", error="Stopped", cause="by hand"))
+            return None
+        if strike.kind == "crashed" and not self.struck:
+            return self._do(task, crash_at=strike.at, noted=True)
+        return self._do(task)
+
+    def _do(self, task: Task, crash_at: int = 0, *, noted: bool = False) -> Any:
+        api = api_of(task.resource)
+        if (api.service, api.operation) != ("lambda", "Invoke"):
+            return self.account.call(task)
+        function, payload = function_of(task.arguments["FunctionName"]), task.arguments["Payload"]
+        if task.token:
+            self.story.outside.executions.waiting.add(task.token)
+        answer = self._call(function, payload, crash_at, noted=noted)
+        if not task.token:
+            return {"StatusCode": 200, "Payload": answer}
+        self.story.decide(self.story.mailed_link(), self.scenario.decision, reason="it looks odd")
+        return self.story.outside.executions.answers[-1][1]
+
+    def _call(self, function: str, payload: Any, crash_at: int, *, noted: bool) -> Any:
+        """Call a handler; its exception is the task's error, as Lambda hands it on."""
+        outside = Crashing(self.story.outside, crash_at)
+        try:
+            answer = load(function).handler(json.loads(json.dumps(payload)), FakeContext(), outside=outside)
+        except KilledError:
+            self.struck += 1
+            raise TaskError("Runtime.ExitError", "the process was killed") from None
+        except Exception as error:
+            raise TaskError(type(error).__name__, json.dumps({"errorMessage": str(error)})) from error
+        finally:
+            self.calls = outside.calls if noted and not self.calls else self.calls
+        return json.loads(json.dumps(answer))
+
+    def _hook(self, function: str, deployment: str) -> bool | None:
+        """What a hook told CodeDeploy; None for silence."""
+        if self.scenario.hook_fails:
+            return False
+        name = function_of(function)
+        strikes = self.strike is not None and self.strike.state == name
+        outside = Crashing(self.story.outside, self.strike.at if strikes and self.strike else 0)
+        event = {"DeploymentId": deployment, "LifecycleEventHookExecutionId": f"{deployment}-{name}"}
+        try:
+            load(name).handler(event, FakeContext(), outside=outside)
+        except KilledError:
+            self.struck += 1
+        finally:
+            if strikes:
+                self.calls = outside.calls
+        reports = [ok for d, hook, ok in self.story.outside.deployments.reports if hook == f"{deployment}-{name}"]
+        return reports[0] if reports else None
+
+
+def function_of(name: str) -> str:
+    """The folder of a function: `…:function:TakeLockFunction` → `take_lock`."""
+    found = FUNCTION.search(name)
+    assert found, name
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", found[1]).lower()
