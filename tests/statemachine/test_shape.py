@@ -14,6 +14,8 @@ from tests.statemachine.machines import ROOT, definition
 AWS_PREFIXES = (
     "States.",
     "Lambda.",
+    "Runtime.",
+    "Sandbox.",
     "SageMaker.",
     "SNS.",
     "CodeDeploy.",

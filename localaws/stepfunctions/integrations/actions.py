@@ -13,6 +13,9 @@ from localaws.stepfunctions.integrations.api import Api
 from localaws.stepfunctions.tasks import Task
 from localaws.stepfunctions.templates import Template
 
+LOOKS = 5
+"""Times that a job is looked at before a look that fails is taken for the task's failure."""
+
 
 class Place(Protocol):
     """Where a task is done: the world, as the execution's role sees it."""
@@ -105,13 +108,25 @@ class Job(Call):
         which = self.identify(task.arguments, response)
         while not task.cancelled.is_set():
             seen = place.changes()
-            described = self.describe.call(place.clients, which)
+            described = self._look(place, task, which)
             if described[self.status] in self.succeeded:
                 return self.finish(described)
             if described[self.status] in self.failed:
                 raise TaskError(TASK_FAILED, to_json(self.finish(described)))
             place.await_change(seen, task)
         return self._stop(place, which)
+
+    def _look(self, place: Place, task: Task, which: dict[str, Any]) -> dict[str, Any]:
+        """The job's description. AWS looks again when it is throttled, or the service fails: the job goes on."""
+        for _ in range(LOOKS - 1):
+            seen = place.changes()
+            try:
+                return self.describe.call(place.clients, which)
+            except Failure as failure:
+                if "AccessDenied" in str(failure.cause) or task.cancelled.is_set():
+                    raise
+                place.await_change(seen, task)
+        return self.describe.call(place.clients, which)
 
     def _stop(self, place: Place, which: dict[str, Any]) -> None:
         """Nobody waits any longer: AWS stops the job, as well as it can."""
