@@ -72,7 +72,7 @@ class Shifts:
         at_once = "AllAtOnce" in config
         share, seconds = (1.0, 0.0) if at_once else self.configs[config]
         shift = self.shifts[identity] = Shift(identity, before, target, hooks, seconds, self._now())
-        deployments.deployments[identity] = Deployment(identity, target)
+        deployments.deployments[identity] = Deployment(identity, target, self._now())
         self._log(60.0)
         if self._hook(shift):
             self._enter(shift, DURING)
