@@ -50,6 +50,8 @@ def server(story: Story) -> Iterator[Server]:
     running.stop()
 
 
+A_STATUS = "Failed to load resource: the server responded with a status of"
+"""What Chromium says of every page that isn't 200, which ours needn't be."""
 OpenPage = Callable[..., Page]
 
 
@@ -63,7 +65,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=2, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda entry: complaints.append(entry.text))
+        page.on("console", lambda entry: complaints.append(entry.text) if A_STATUS not in entry.text else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         return page

@@ -1,19 +1,100 @@
-"""How the approval page looks: pictures are kept, and what makes one unreadable fails."""
+"""How the approval page looks and reads: pictures are kept; what makes it hard to read for somebody fails."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import OpenPage
 from tests.browser.site import Server, taxi_release
-from tests.fakes.story import Story
+from tests.fakes.story import MODEL, Story
+
+SERIOUS = ("serious", "critical")
+
+
+def complaints(page: Any) -> list[str]:
+    """Return what axe finds serious, with the place."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{entry['id']}: {node['target']}: {node['failureSummary']}"
+        for entry in found
+        if entry["impact"] in SERIOUS
+        for node in entry["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots(story: Story, server: Server, open_page: OpenPage, shots: Path, size: str, scheme: str) -> None:
+def test_the_page_is_readable_for_everybody(
+    story: Story, server: Server, open_page: OpenPage, shots: Path, size: str, scheme: str
+) -> None:
     page = open_page(server.at(taxi_release(story)), size, color_scheme=scheme)
     page.screenshot(path=shots / f"approval-{size}-{scheme}.png", full_page=True)
+    for folded in page.locator("summary").all():
+        folded.click()
+    assert complaints(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert "Better than the champion" in page.locator(".verdict").inner_text()
+
+
+def test_axe_would_find_what_is_serious(story: Story, server: Server, open_page: OpenPage) -> None:
+    """GIVEN a page whose fields have lost their labels THEN axe says so: it does look."""
+    page = open_page(server.at(taxi_release(story)))
+    page.evaluate("document.querySelectorAll('label').forEach(label => label.remove())")
+    assert any(entry.startswith("label:") for entry in complaints(page))
+
+
+def test_on_paper_everything_is_open_and_nothing_is_dark(
+    story: Story, server: Server, open_page: OpenPage, shots: Path
+) -> None:
+    page = open_page(server.at(taxi_release(story)), color_scheme="dark")
+    page.emulate_media(media="print")
+    page.screenshot(path=shots / "approval-print.png", full_page=True)
+    page.pdf(path=shots / "approval.pdf", format="A4")
+    assert page.locator("form").is_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.get_by_text("Passengers: 5").last.is_visible()
+
+
+def test_plots_have_names_and_descriptions(story: Story, server: Server, open_page: OpenPage) -> None:
+    page = open_page(server.at(taxi_release(story)))
+    for plot in page.locator("svg").all():
+        assert plot.get_attribute("role") == "img"
+    page.get_by_role("img", name="Candidate against champion", exact=True).wait_for()
+    assert page.locator("svg").count() == 4
+
+
+def test_the_policy_of_the_page_lets_no_script_run(story: Story, server: Server, open_page: OpenPage) -> None:
+    """GIVEN evidence full of scripts THEN they are shown as text, and what is added later is blocked, too."""
+    hostile = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+    page = open_page(server.at(taxi_release(story, championObstacle=hostile)))
+    assert hostile in page.locator(".verdict").inner_text()
+    assert page.title().startswith(MODEL)
+    assert page.locator("script").count() == 0
+
+
+def test_a_person_without_scripts_decides(story: Story, server: Server, open_page: OpenPage, shots: Path) -> None:
+    page = open_page(server.at(taxi_release(story)), java_script_enabled=False)
+    page.get_by_label("Type the model's name").fill(MODEL)
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("heading", name="This release was approved").wait_for()
+    page.screenshot(path=shots / "approved.png", full_page=True)
+    assert [answer["decision"] for _, answer in story.outside.executions.answers][-1] == "approved"
+
+
+def test_a_wrong_name_is_said_beside_the_form(story: Story, server: Server, open_page: OpenPage, shots: Path) -> None:
+    page = open_page(server.at(taxi_release(story)), "phone")
+    page.get_by_label("Type the model's name").fill("another")
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    with page.expect_response(lambda answer: answer.status == 422):
+        page.get_by_role("button", name="Approve").click()
+    alert = page.get_by_role("alert")
+    alert.scroll_into_view_if_needed()
+    assert MODEL in alert.inner_text()
+    assert page.get_by_label("Your name").input_value() == "Ada Lovelace"
+    assert complaints(page) == []
+    page.screenshot(path=shots / "refused-phone.png")

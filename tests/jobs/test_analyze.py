@@ -223,3 +223,15 @@ def test_it_runs_by_path_from_anywhere(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "message").read_text() == run.stdout.strip()
     assert (tmp_path / "out" / "statistics.json").exists()
+
+
+def test_a_new_baseline_is_held_against_an_older_one(run: Run) -> None:
+    """The same run describes the new rows and says how far they are from the champion's, and which way."""
+    old = run("a,b\n" + "".join(f"{i % 50},{i % 7}\n" for i in range(2_000)))
+    new = run("a,b\n" + "".join(f"{i % 50 + 20},{i % 7}\n" for i in range(2_000)), old, comparison_threshold="0.2")
+    assert new.violations == [("a", "baseline_drift_check")]
+    assert new.file("statistics")["dataset"]["item_count"] == 2_000
+    assert new.file("constraints")["features"][0]["name"] == "a"
+    assert new.file("report")["means"]["a"] == {"current": 44.5, "baseline": 24.5}
+    assert old.file("report")["means"]["a"] == {"current": 24.5, "baseline": None}
+    assert run("a,b\n", old).message.endswith("has no rows to describe.")

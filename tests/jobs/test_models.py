@@ -331,3 +331,23 @@ def test_the_model_can_be_served_without_feature_names(taxi_2018: Release) -> No
     assert [path.name for path in (taxi_2018.folder / "model").iterdir()] == ["xgboost-model"]
     assert json.loads(booster.attr("contract")) == json.loads((ROOT / "model" / "contract.json").read_text())
     assert booster.predict(xgb.DMatrix(np.array([[10.5, 2.1, 1, 1, 0]]))) == pytest.approx(12.2, abs=1)
+
+
+def test_the_evaluation_says_how_sure_it_is_and_where_it_is_worse(taxi_2018: Release, taxi_2019: Release) -> None:
+    found = taxi_2019.evaluate(champion=taxi_2018)["comparison"]
+    assert {name: entry["verdict"] for name, entry in found["metrics"].items()} == dict.fromkeys(
+        ("rmse", "mae", "r2"), "better"
+    )
+    assert found["sliceMetric"] == "rmse"
+    rates = {entry["value"]: entry["rows"] for entry in found["slices"] if entry["slice"] == "Rate"}
+    assert rates["standard"] > rates["JFK"] > rates["Newark"]
+    assert sum(rates.values()) == 4081
+    # a champion beside itself: no difference anywhere
+    same = taxi_2019.evaluate(champion=taxi_2019)["comparison"]
+    assert {entry["verdict"] for entry in same["metrics"].values()} == {"same"}
+
+
+def test_a_classifier_has_slices_too(toy: Release) -> None:
+    found = toy.evaluate(champion=toy)["comparison"]
+    assert {entry["slice"] for entry in found["slices"]} == {"Weight", "is_north"}
+    assert found["metrics"]["auc"]["candidate"]["low"] < found["metrics"]["auc"]["candidate"]["value"]

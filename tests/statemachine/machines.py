@@ -110,6 +110,7 @@ def registered(champion: bool = True, kind: str = "data") -> dict[str, Any]:
             "endpointName": "taxi-fare-20261101-090000-0000-prod",
             "version": "2",
             "modelDataUrl": CHAMPIONS_MODEL,
+            "baselineUrl": "s3://artifacts/releases/20261101-090000-0000/baseline",
         }
         if champion
         else None,

@@ -108,6 +108,28 @@ def test_a_later_release_shifts_by_its_strategy_and_meets_the_champion() -> None
     assert [i["InputName"] for i in inputs] == ["code", "test", "candidate", "champion"]
 
 
+def test_the_new_baseline_is_held_against_the_champions() -> None:
+    request = release().requests["Compute Baseline"][0]
+    champion = request["ProcessingInputs"][-1]
+    assert champion["InputName"] == "champion"
+    assert champion["S3Input"]["S3Uri"] == "s3://artifacts/releases/20261101-090000-0000/baseline/"
+    for name in ("statistics", "constraints"):
+        assert request["Environment"][f"baseline_{name}"] == f"{champion['S3Input']['LocalPath']}/{name}.json"
+    first = release(champion=False).requests["Compute Baseline"][0]
+    assert [entry["InputName"] for entry in first["ProcessingInputs"]] == ["code", "baseline"]
+    assert not [name for name in first["Environment"] if name.startswith("baseline_")]
+
+
+def test_the_approver_is_told_what_this_execution_will_host() -> None:
+    assert release().requests["Check Gates"][0]["Payload"]["hosting"] == {
+        "endpointInstanceType": "ml.m5.large",
+        "minimumInstances": 1,
+        "maximumInstances": 4,
+        "devInstanceType": "ml.t2.medium",
+        "approvalSeconds": 72 * 3600,
+    }
+
+
 def test_the_release_id_comes_from_the_execution_and_sorts_by_time() -> None:
     outcome = release()
     asked = outcome.requests["Register Drop"][0]["Payload"]

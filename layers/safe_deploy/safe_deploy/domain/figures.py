@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 UNKNOWN = "unknown"
+WRITTEN_OUT = 1e15
 
 
 def is_known(value: Any) -> TypeGuard[float]:
@@ -15,23 +16,23 @@ def is_known(value: Any) -> TypeGuard[float]:
 
 
 def figure(value: Any) -> str:
-    """Return a number with four digits that count, `unknown` for what isn't one."""
+    """Return a number with at least four digits that count, `unknown` for what isn't one."""
     if not is_known(value):
         return UNKNOWN
-    text = f"{value:.4g}"
-    if "e" not in text and abs(value) >= 1000:
-        text = f"{float(text):,.0f}"
+    text = f"{value:,.0f}" if 1000 <= abs(value) < WRITTEN_OUT else f"{value:.4g}"
     return text.replace("-", "−") if text.startswith("-") else text
 
 
 def count(value: Any) -> str:
     """Return a whole number with its thousands apart."""
-    return f"{value:,.0f}" if is_known(value) else UNKNOWN
+    if not is_known(value):
+        return UNKNOWN
+    return f"{value:,.0f}" if abs(value) < WRITTEN_OUT else f"{value:.4g}"
 
 
 def percent(share: Any, *, signed: bool = False) -> str:
     """Return a share as percent: 0.0123 as 1.2 %; a change may be signed."""
-    if not is_known(share):
+    if not is_known(share) or not is_known(share * 100.0):
         return UNKNOWN
     points = share * 100
     if abs(points) >= 10_000:

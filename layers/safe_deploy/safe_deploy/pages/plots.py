@@ -154,7 +154,8 @@ def _mark(row: Interval, x: Callable[[float], float], y: float, reach: float) ->
 def _svg(anchor: str, title: str, described: str, height: float, parts: Sequence[str]) -> str:
     body = "\n".join(parts)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {math.ceil(height)}" role="img" aria-labelledby="{anchor}-t {anchor}-d">\n'
+        f'<svg viewBox="0 0 {WIDTH} {math.ceil(height)}" role="img" aria-labelledby="{anchor}-t" '
+        f'aria-describedby="{anchor}-d">\n'
         f'<title id="{anchor}-t">{escape(title)}</title>\n<desc id="{anchor}-d">{escape(described)}</desc>\n'
         f"{body}\n</svg>"
     )
