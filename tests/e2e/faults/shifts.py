@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from safe_deploy.domain import live
 from safe_deploy.domain.ports import Deployment, DeploymentProgress, LifecycleEvent, LogEvent
 
 from tests.fakes.story import Story
@@ -104,7 +105,8 @@ class Shifts:
         for shift in self._running():
             if shift.identity in self.story.outside.deployments.stopped:
                 self.roll_back(shift, "stopped", status="Stopped")
-        self.story.outside.deployments.running = [shift.identity for shift in self._running()]
+        going = [live.Shift(shift.identity, shift.before, shift.target) for shift in self._running()]
+        self.story.outside.deployments.shift = going[0] if going else None
 
     def roll_back(self, shift: Shift, reason: str, status: str = "Failed") -> None:
         """Traffic goes back to where it came from."""
