@@ -22,7 +22,7 @@ class Browser(Protocol):
     """How a scanner reaches a page: status and text."""
 
     def __call__(
-        self, method: str, url: str, form: dict[str, str] | None, address: str, agent: str
+        self, method: str, url: str, form: dict[str, str] | None, address: str, agent: str, /
     ) -> tuple[int, str]: ...
 
 

@@ -500,7 +500,8 @@ def test_a_container_that_answers_wrongly_is_seen_as_it_answers(hosting: Hosting
         with pytest.raises(ClientError) as failed:
             answer()
         assert failed.value.response["Error"]["Code"] == "ModelError"
-        assert failed.value.response["OriginalStatusCode"] == 500
+        answered: Any = failed.value.response
+        assert answered["OriginalStatusCode"] == 500
         faults.remove()
         strike(hosting, "answer", kind="slow", milliseconds=300)
         began = time.monotonic()

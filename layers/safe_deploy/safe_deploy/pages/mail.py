@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safe_deploy.domain.notices import Notice
-from safe_deploy.pages.layout import escape
+from safe_deploy.pages.html import escape
 
 STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em"
 BUTTON = "display:inline-block;padding:8px 24px;background:#0550ae;color:#ffffff;border-radius:6px"
