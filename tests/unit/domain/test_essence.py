@@ -63,14 +63,14 @@ def test_silence_is_no_verdict() -> None:
     found = essence(given_evidence)
     assert found.kind == "unknown"
     assert "unknown" in found.verdict
-    assert found.numbers[0].detail == "champion 4, −25.0 %"
+    assert found.numbers[0].detail == "champion 4, −25.0\u00a0%"
 
 
 def test_three_numbers() -> None:
     first, second, third = essence(evidence(rmse="better")).numbers
     assert (first.label, first.value) == ("rmse", "3")
-    assert first.detail == "champion 4, −25.0 % (95 % sure: −30.0 % to −20.0 %)"
-    assert (second.value, second.detail) == ("90", "of 100; 10 refused (10.0 %)")
+    assert first.detail == "champion 4, −25.0 % (95 % interval −30.0 % to −20.0 %)".replace(" %", "\u00a0%")
+    assert (second.value, second.detail) == ("90", "of 100; 10 refused (10.0\u00a0%)")
     assert third.value == "9 ms"
 
 
@@ -103,8 +103,8 @@ def test_no_value_breaks_a_figure(value: Any) -> None:
 def test_intervals_shares_and_durations_in_words() -> None:
     assert span({"low": 1, "high": 2.5}) == "1 to 2.5"
     assert span({"low": None, "high": 2}) == span(None) == "interval unknown"
-    assert percent(0.0123) == "1.2 %"
-    assert percent(0.5, signed=True) == "+50.0 %"
+    assert percent(0.0123) == "1.2\u00a0%"
+    assert percent(0.5, signed=True) == "+50.0\u00a0%"
     words = [duration(seconds) for seconds in (5, 60, 900, 3600, 259_200)]
     assert words == ["5 seconds", "1 minute", "15 minutes", "1 hour", "3 days"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from safe_deploy.domain.figures import UNKNOWN, count, figure, is_known, percent, relative, span
+from safe_deploy.domain.figures import SPACE, UNKNOWN, count, figure, is_known, percent, relative, span
 from safe_deploy.domain.manifest import CODE
 
 CODE_ONLY, FIRST, INCOMPARABLE = "code", "first", "incomparable"
@@ -105,14 +105,14 @@ def _quality(evidence: Mapping[str, Any]) -> Number:
     if evidence.get("kind") == CODE:
         return Number(name, figure(value), "measured when the model was trained")
     if champion is None:
-        return Number(name, figure(value), f"95 % sure: {span(compared.get('candidate'))}")
+        return Number(name, figure(value), f"95{SPACE}% interval {span(compared.get('candidate'))}")
     change = relative(compared.get("difference") or _plain_difference(value, champion), champion)
     words = f"champion {figure(champion)}"
     if change:
         words += f", {percent(change['value'], signed=True)}"
         if is_known(change["low"]) and is_known(change["high"]):
             ends = f"{percent(change['low'], signed=True)} to {percent(change['high'], signed=True)}"
-            words += f" (95 % sure: {ends})"
+            words += f" (95{SPACE}% interval {ends})"
     return Number(name, figure(value), words)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 UNKNOWN = "unknown"
+SPACE = "\u00a0"
+"""One that no line breaks at."""
 WRITTEN_OUT = 1e15
 
 
@@ -39,7 +41,7 @@ def percent(share: Any, *, signed: bool = False) -> str:
         text = f"{points:+.2g}" if signed else f"{points:.2g}"
     else:
         text = f"{points:+,.1f}" if signed else f"{points:,.1f}"
-    return f"{text.replace('-', '−')} %"
+    return f"{text.replace('-', '−')}{SPACE}%"
 
 
 def span(estimate: Mapping[str, Any] | None) -> str:

@@ -94,7 +94,8 @@ def pending(
         reason_limit=REASON_LIMIT,
     )
     intro = (
-        f"<h1>{escape(title)}</h1>\n"
+        f"<h1>{escape(model_name)}: decide about release "
+        f'<span class="whole">{escape(approval.release_id)}</span></h1>\n'
         f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has decided nothing. '
         '<a class="screen" href="#decide">Go to the decision</a></p>'
         + (f'\n<p class="panel">{escape(_others_words(approval))}</p>' if approval.decisions else "")

@@ -80,7 +80,7 @@ def rich_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: Se
 def facts(entries: Sequence[tuple[str, str]]) -> str:
     """Return a table of names and their values, which are HTML."""
     rows = "\n".join(f'<tr><th scope="row">{escape(name)}</th><td>{value}</td></tr>' for name, value in entries)
-    return f"<table><tbody>\n{rows}\n</tbody></table>"
+    return f'<table class="facts"><tbody>\n{rows}\n</tbody></table>'
 
 
 def folded(title: str, content: str) -> str:

@@ -16,7 +16,8 @@ from safe_deploy.pages.html import escape
 WIDTH = 600
 LEFT, RIGHT = 10, 590
 ROW = 54
-LABEL_LIMIT = 34
+LABELS_LIMIT = 42
+"""Characters of a label and its figure together, as a phone shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def intervals(anchor: str, title: str, rows: Sequence[Interval], ends: tuple[str
 
     bottom = 34 + ROW * len(rows)
     parts = [
-        f'<text class="soft" x="{LEFT}" y="22">← {escape(ends[0])}</text>',
-        f'<text class="soft" x="{RIGHT}" y="22" text-anchor="end">{escape(ends[1])} →</text>',
+        f'<text class="soft" x="0" y="22">← {escape(ends[0])}</text>',
+        f'<text class="soft" x="{WIDTH}" y="22" text-anchor="end">{escape(ends[1])} →</text>',
         f'<line class="zero" x1="{middle:g}" x2="{middle:g}" y1="30" y2="{bottom}"/>',
     ]
     for place, row in enumerate(rows):
@@ -68,24 +69,23 @@ def bars(anchor: str, title: str, rows: Sequence[Bar], limit: tuple[float, str] 
     """Return horizontal bars from nought, and a dashed line at a limit."""
     known = [row.value for row in rows if is_known(row.value)]
     most = max([*known, limit[0] if limit else 0.0]) or 1.0
-    scale = (RIGHT - LEFT) / (most * 1.02)
+    scale = WIDTH / (most * 1.02)
     bottom = ROW * len(rows) + (30 if limit else 4)
     parts = []
     for place, row in enumerate(rows):
         top = ROW * place
         parts += _labels(row.label, row.text, top, row.kind)
-        parts.append(f'<rect class="track" x="{LEFT}" y="{top + 30}" width="{RIGHT - LEFT}" height="14" rx="3"/>')
+        parts.append(f'<rect class="track" x="0" y="{top + 30}" width="{WIDTH}" height="14" rx="3"/>')
         if is_known(row.value) and row.value > 0:
             width = max(2.0, row.value * scale)
             parts.append(
-                f'<rect class="bar {escape(row.kind)}" x="{LEFT}" y="{top + 30}" width="{width:.1f}" '
-                'height="14" rx="3"/>'
+                f'<rect class="bar {escape(row.kind)}" x="0" y="{top + 30}" width="{width:.1f}" height="14" rx="3"/>'
             )
     if limit:
-        at, words = LEFT + limit[0] * scale, escape(limit[1])
+        at, words = limit[0] * scale, escape(limit[1])
         anchor_at = "end" if at > WIDTH / 2 else "start"
         parts += [
-            *(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{ROW * i + 27}" y2="{ROW * i + 47}"/>'
+            *(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{ROW * i + 29}" y2="{ROW * i + 46}"/>'
               for i in range(len(rows))),
             f'<text class="soft" x="{at:.1f}" y="{bottom - 8}" text-anchor="{anchor_at}">{words}</text>',
         ]  # fmt: skip
@@ -101,7 +101,7 @@ def histogram(anchor: str, title: str, described: str, counts: Sequence[int], ma
     parts = []
     for place, count in enumerate(counts):
         tall = max(2.0, count / most * height) if count else 0.0
-        kind = "same" if place == len(counts) // 2 and len(counts) % 2 else "better"
+        kind = "same" if place == len(counts) // 2 and len(counts) % 2 else "plain"
         parts.append(
             f'<rect class="bar {kind}" x="{LEFT + step * place + 1:.1f}" y="{base - tall:.1f}" '
             f'width="{step - 2:.1f}" height="{tall:.1f}"/>'
@@ -124,11 +124,12 @@ def _reach(rows: Sequence[Interval]) -> float:
 
 
 def _labels(label: str, text: str, top: float, kind: str) -> list[str]:
-    short = label if len(label) <= LABEL_LIMIT else f"{label[: LABEL_LIMIT - 1]}…"
+    limit = max(10, LABELS_LIMIT - len(text))
+    short = label if len(label) <= limit else f"{label[: limit - 1]}…"
     tone = f' class="{escape(kind)}"' if kind in ("better", "worse") else ""
     return [
-        f'<text x="{LEFT}" y="{top + 22}">{escape(short)}</text>',
-        f'<text{tone} x="{RIGHT}" y="{top + 22}" text-anchor="end">{escape(text)}</text>',
+        f'<text x="0" y="{top + 22}">{escape(short)}</text>',
+        f'<text{tone} x="{WIDTH}" y="{top + 22}" text-anchor="end">{escape(text)}</text>',
     ]
 
 

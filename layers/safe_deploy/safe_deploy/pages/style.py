@@ -23,6 +23,7 @@ h3 {{ font-size: 1rem; margin: 1.75rem 0 .5rem; }}
 section {{ margin-top: 2.5rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }}
 p {{ margin: .5rem 0; max-width: 44rem; }}
 a {{ color: var(--link); }}
+.whole {{ white-space: nowrap; }}
 .soft {{ color: var(--soft); }}
 .small {{ font-size: .875rem; }}
 .panel {{ background: var(--panel); border: 1px solid var(--line); border-radius: .5rem;
@@ -50,6 +51,8 @@ th:last-child, td:last-child {{ padding-right: 0; }}
 thead th {{ font-size: .8125rem; font-weight: 600; color: var(--soft); vertical-align: bottom; }}
 tbody th {{ font-weight: 500; }}
 td.number, th.number {{ text-align: right; }}
+.number + :not(.number) {{ padding-left: 1.25rem; }}
+.facts th {{ width: 13.5rem; }}
 .range {{ display: block; font-size: .8125rem; color: var(--soft); }}
 .tag {{ display: inline-block; white-space: nowrap; font-size: .875rem; font-weight: 600; color: var(--soft); }}
 .tag.better {{ color: var(--good); }}
@@ -65,6 +68,7 @@ svg .limit {{ stroke: var(--ink); stroke-width: 2; stroke-dasharray: 5 4; }}
 svg .track {{ fill: var(--panel); }}
 svg .better {{ fill: var(--good); stroke: var(--good); }}
 svg .worse {{ fill: var(--bad); stroke: var(--bad); }}
+svg .plain {{ fill: var(--good); }}
 svg .same, svg .unknown {{ fill: var(--mute); stroke: var(--mute); }}
 svg .hollow {{ fill: var(--paper); stroke-width: 2.5; }}
 svg .whisker {{ stroke-width: 3; stroke-linecap: round; }}
@@ -94,6 +98,8 @@ button.no {{ background: #b42318; }}
   .cards tr {{ border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .875rem; margin: .625rem 0; }}
   .cards th, .cards td {{ border: 0; padding: .1875rem 0; }}
   .cards tbody th {{ font-weight: 650; }}
+  .facts th {{ width: 8rem; }}
+  .number + :not(.number) {{ padding-left: 0; }}
   .cards td {{ display: flex; justify-content: space-between; gap: 1rem; text-align: right; }}
   .cards td::before {{ content: attr(data-head); color: var(--soft); font-size: .875rem; text-align: left; }}
   .buttons button {{ flex: 1; }}

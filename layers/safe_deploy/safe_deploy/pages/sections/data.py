@@ -12,6 +12,7 @@ from safe_deploy.pages.plots import Bar, bars
 from safe_deploy.pages.plots import figure as plot
 
 SHOWN = 12
+SPLITS = ("train", "validation", "test")
 
 
 def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
@@ -25,7 +26,10 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
         ("Description", escape(manifest.get("description") or "none given")),
         ("Asked for by", escape(manifest.get("requestedBy") or "unknown")),
         ("Rows", escape(_rows(data))),
-        ("Split", escape(", ".join(f"{count(rows)} {name}" for name, rows in data["split"].items()))),
+        (
+            "Split",
+            escape(", ".join(f"{count(data['split'][name])} {name}" for name in sorted(data["split"], key=_order))),
+        ),
     ]
     files = [[file["name"], count(file["rows"])] for file in data["files"]]
     return section(
@@ -41,6 +45,10 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
 
 def _rows(data: Mapping[str, Any]) -> str:
     return f"{count(data['rowsAccepted'])} of {count(data['rowsRead'])} used, {count(data['rowsRefused'])} refused"
+
+
+def _order(split: str) -> tuple[int, str]:
+    return (SPLITS.index(split) if split in SPLITS else len(SPLITS), split)
 
 
 def _refused(data: Mapping[str, Any]) -> str:
@@ -61,7 +69,8 @@ def _drift(evidence: Mapping[str, Any]) -> str:
         return head + unknown("How far the new training data are from the champion's")
     features, threshold = drift["features"], drift["threshold"]
     beyond = [entry for entry in features if entry["distance"] > threshold]
-    words = f"{len(beyond)} of {len(features)} features are beyond the policy's threshold of {threshold:g}."
+    are = "is" if len(beyond) == 1 else "are"
+    words = f"{len(beyond)} of {len(features)} features {are} beyond the policy's threshold of {threshold:g}."
     if beyond:
         words += " The candidate has learned from other data than the champion; is that what you expect?"
     rows = [
@@ -71,8 +80,8 @@ def _drift(evidence: Mapping[str, Any]) -> str:
     drawn = bars("plot-drift", "Distance of each feature from the champion's", rows, (threshold, "threshold"))
     more = f" The farthest {SHOWN} of {len(features)}." if len(features) > SHOWN else ""
     caption = (
-        f"Largest gap between the cumulated distributions, 0 to 1 ({drift['method']}), with the means of the "
-        f"champion's and the new training data. {count(drift['rows'])} new rows.{more}"
+        f"Largest gap between the cumulated distributions, 0 to 1 ({drift['method']}); then the mean of the "
+        f"champion's training data → of the new. {count(drift['rows'])} new rows.{more}"
     )
     others = [entry for entry in drift["violations"] if not entry["description"].startswith("Baseline drift")]
     listed = [[entry["feature"], entry["description"]] for entry in others]
@@ -85,4 +94,4 @@ def _drift(evidence: Mapping[str, Any]) -> str:
 def _distance(entry: Mapping[str, Any]) -> str:
     if entry["mean"] is None or entry["championMean"] is None:
         return figure(entry["distance"])
-    return f"{figure(entry['distance'])} · mean {figure(entry['championMean'])} → {figure(entry['mean'])}"
+    return f"{figure(entry['distance'])} · {figure(entry['championMean'])} → {figure(entry['mean'])}"

@@ -19,7 +19,7 @@ LIMITS = {"atMost": "at most", "atLeast": "at least"}
 def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
     """Return the section."""
     champion, compared = evidence["champion"], evidence.get("comparison")
-    words = f"Measured on the same {count(evidence['testRows'])} test rows, which neither model was trained on."
+    words = f"Measured on the same {count(evidence['testRows'])} test rows, held back from training."
     if evidence.get("kind") == CODE:
         words = (
             f"The model stays: release {evidence['candidate']['trainedBy']} trained it, and it was measured on "
