@@ -12,6 +12,7 @@ from cli.audit import audit
 from cli.decide import decide
 from cli.releases import releases, status
 from cli.stack import CliError, Stack
+from cli.upkeep import costs, rollback
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +35,10 @@ def parser() -> argparse.ArgumentParser:
         if name in ("approve", "reject"):
             command.add_argument("--reason", default="", required=name == "reject", help="a comment; to reject, why")
             command.add_argument("--yes", action="store_true", help="don't ask to type the release's id")
+    back = commands.add_parser("rollback", help="go back to the predecessor, or to a release that was live")
+    back.add_argument("release", nargs="?", default="", help="the release's id (default: the predecessor)")
+    back.add_argument("--reason", required=True, help="why")
+    commands.add_parser("costs", help="what runs and costs, why, and what the next tidying removes")
     return made
 
 
@@ -57,6 +62,10 @@ def run(given: argparse.Namespace) -> str:
         return status(stack, given.release)
     if given.command == "audit":
         return audit(stack, given.release, as_json=given.json)
+    if given.command == "rollback":
+        return rollback(stack, given.release, given.reason)
+    if given.command == "costs":
+        return costs(stack)
     return decide(
         stack,
         given.release,

@@ -33,6 +33,16 @@ class Stack:
             raise CliError(error.response["Error"]["Message"]) from error
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
+    def resource(self, logical_id: str) -> str:
+        """The physical name of a resource of the stack. Raises CliError when there is none."""
+        try:
+            found = self.client("cloudformation").describe_stack_resource(
+                StackName=self.name, LogicalResourceId=logical_id
+            )
+        except ClientError as error:
+            raise CliError(error.response["Error"]["Message"]) from error
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
     def client(self, service: str) -> Any:
         """A client of a service."""
         return self.session.client(service)  # type: ignore[call-overload]

@@ -134,10 +134,10 @@ class App:
 def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., App]:
     """Build and deploy an app from a source tree, with the real SAM CLI."""
 
-    def deployed(source: Path, stack_name: str, model_name: str) -> App:
+    def deployed(source: Path, stack_name: str, model_name: str, *parameters: str) -> App:
         stack = Stack(aws, stack_name, source, tmp_path_factory.mktemp("build"))
         stack.build()
-        stack.deploy(f"ModelName={model_name}", "ApproverEmail=approver@example.com")
+        stack.deploy(f"ModelName={model_name}", "ApproverEmail=approver@example.com", *parameters)
         aws.post("/_localaws/confirm-subscriptions")
         return App(stack, model_name)
 

@@ -25,11 +25,14 @@ from safe_deploy.gateways.table import Table
 
 from cli.__main__ import main
 from cli.audit import digest
+from cli.stack import Stack
 from tests.fakes.story import FIRST, SECOND
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+BACK = "arn:aws:states:eu-west-1:123456789012:stateMachine:back"
 OUTPUTS = {
+    "RollbackStateMachineArn": BACK,
     "TableName": "records",
     "AuditTableName": "audit",
     "ArtifactBucketName": "files",
@@ -65,6 +68,9 @@ def app(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[Tabl
         s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         evidence = {"candidate": {"metrics": {"rmse": 4.0}}, "champion": {"metrics": {"rmse": 5.0}}}
         s3.put_object(Bucket="files", Key=f"releases/{FIRST}/evidence.json", Body=json.dumps(evidence))
+        role = "arn:aws:iam::123456789012:role/back"
+        definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+        boto3.client("stepfunctions").create_state_machine(name="back", roleArn=role, definition=definition)
         records = TableReleases(Table("records"), lambda: TableAudit(Table("audit")))
         records.create(FIRST, State.AWAITING_APPROVAL, {"evidenceDigest": "e" * 64}, NOW)
         yield records
@@ -201,3 +207,41 @@ def test_nobody_is_asked_yet(app: TableReleases, api: Api, capsys: pytest.Captur
     app.create(SECOND, State.REGISTERED, {}, NOW)
     assert main(["approve", SECOND, "--yes"]) == 1
     assert "nobody is asked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "extra"), [([], {}), ([FIRST], {"releaseId": FIRST})])
+def test_going_back_is_asked_for_in_the_callers_name(
+    app: TableReleases, capsys: pytest.CaptureFixture[str], arguments: list[str], extra: dict[str, str]
+) -> None:
+    assert main(["rollback", *arguments, "--reason", "too low"]) == 0
+    told = capsys.readouterr().out.strip()
+    stepfunctions = boto3.client("stepfunctions")
+    (execution,) = stepfunctions.list_executions(stateMachineArn=BACK)["executions"]
+    assert told.endswith(execution["executionArn"])
+    sent = json.loads(stepfunctions.describe_execution(executionArn=execution["executionArn"])["input"])
+    assert sent == {"reason": "too low", "by": boto3.client("sts").get_caller_identity()["Arn"], **extra}
+
+
+def test_what_costs_is_asked_of_the_app(
+    app: TableReleases, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, Any]] = []
+
+    class Lambda:
+        error = ""
+
+        def invoke(self, **values: Any) -> dict[str, Any]:
+            calls.append(values)
+            if self.error:
+                return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "no luck"}')}
+            return {"Payload": io.BytesIO(b'{"endpoints": []}')}
+
+    real, fake = Stack.client, Lambda()
+    monkeypatch.setattr(Stack, "client", lambda stack, name: fake if name == "lambda" else real(stack, name))
+    monkeypatch.setattr(Stack, "resource", lambda stack, logical_id: f"taxi-fare-{logical_id}")
+    assert main(["costs"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"endpoints": []}
+    assert calls == [{"FunctionName": "taxi-fare-ReapLeasesFunction", "Payload": b'{"dryRun": true}'}]
+    fake.error = "x"
+    assert main(["costs"]) == 1
+    assert "no luck" in capsys.readouterr().err
