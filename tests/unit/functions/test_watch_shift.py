@@ -436,6 +436,7 @@ def test_a_replay_that_died_half_way_is_not_taken_for_live_traffic(replaying: Sh
     with pytest.raises(TransientError):
         replaying.look(2)
     replaying.outside.functions.answer = answer
+    replaying.outside.clock.advance(1)  # the retry comes later than the last replayed request
     replaying.look(2)
     for _ in range(3):
         replaying.outside.clock.advance(10)
