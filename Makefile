@@ -21,9 +21,9 @@ demo: setup ## From data drop to production on this machine; ARGS=--interactive 
 data: setup ## Fetch whole months of trips from the TLC's public site into data/ (ARGS="2019-02 2019-03")
 	@$(JOBS)/python model/samples/fetch.py $(ARGS)
 
-test: setup ## Every test but those of test-faults
+test: setup ## Every test but the long ones of test-faults
 	@$(JOBS)/python -m pytest -q tests/jobs $(ARGS)
-	@$(TOOLS)/python -m pytest --ignore=tests/jobs --ignore=tests/e2e/faults $(SIDE_BY_SIDE) $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore=tests/jobs --ignore=tests/e2e/faults --ignore=tests/e2e/safety $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: setup ## The tests that need no running world, under a minute
 	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(SIDE_BY_SIDE) $(ARGS)
@@ -35,9 +35,9 @@ test-browser: setup ## The approval page in headless Chromium, which this instal
 test-approval: setup ## Approvals: scanners, guesses, replays, races, crashes, personal links, the terminal
 	@$(TOOLS)/python -m pytest tests/approval tests/unit/functions/test_approval.py tests/unit/functions/test_approvers.py tests/unit/cli $(ARGS)
 
-test-faults: setup ## What goes wrong at every state, and what becomes of it; writes docs/faults.md (about ten minutes)
+test-faults: setup ## What goes wrong at every state, shifts, stops and ways back on the whole app; writes docs/faults.md
 	@rm -rf build/faults
-	@$(TOOLS)/python -m pytest tests/e2e/faults $(SIDE_BY_SIDE) $(ARGS); status=$$?; \
+	@$(TOOLS)/python -m pytest tests/e2e/safety tests/e2e/faults $(SIDE_BY_SIDE) $(ARGS); status=$$?; \
 		$(TOOLS)/python -m tests.e2e.faults.rows && exit $$status
 
 lint: setup ## Format, style, types, import rules, template

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py", "tests/e2e/test_stopped.py")
+SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py", "tests/e2e/safety/test_stopped.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
