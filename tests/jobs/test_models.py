@@ -295,7 +295,7 @@ def test_the_policy_names_what_exists(folder: Path) -> None:
         assert f'"--{name}"' in code
     for path in policy["overridable"]:
         section, name = path.split(".")
-        assert name in policy["training"][section]
+        assert name in (policy["training"] if section == "hyperparameters" else policy)[section]
     found = ModelFolder(folder).function("metrics.py", "metrics")(np.array([0.0, 1.0]), np.array([0.2, 0.7]))
     assert {gate["metric"] for gate in policy["gates"]} <= set(policy["metrics"]) <= set(found)
 
