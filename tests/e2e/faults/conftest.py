@@ -1,0 +1,33 @@
+"""The app with the small model, its first release live, and users who never stop asking."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.traffic import Traffic, rows_of
+from tests.e2e.conftest import App
+from tests.e2e.faults.whole import Whole
+
+
+@pytest.fixture(scope="session")
+def whole(deploy: Callable[..., App], source_with_toy_model: Path) -> Iterator[Whole]:
+    """One deployed app for all; the champion is whichever release went live last."""
+    policy = source_with_toy_model / "model" / "policy.json"
+    document = json.loads(policy.read_text())
+    document["production"]["graceMinutes"] = 1
+    policy.write_text(json.dumps(document))
+    app = deploy(source_with_toy_model, "parcels", "parcels")
+    samples = source_with_toy_model / "model" / "samples"
+    lines = gzip.decompress((samples / "parcels.csv.gz").read_bytes()).decode().splitlines()
+    users = Traffic(app.stack.outputs["ApiUrl"], rows_of(samples / "traffic.csv.gz"), rate=8)
+    found = Whole(app, users, lines)
+    first = found.release("champion")
+    assert first.ended["status"] == "SUCCEEDED", first.ended
+    users.start()
+    yield found
+    users.stop()

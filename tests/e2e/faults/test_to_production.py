@@ -1,0 +1,145 @@
+"""Releases that get as far as production on the whole app: hooks, alarms, bad candidates, stops, two at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from demo.release import Execution, decide
+from tests.e2e.faults.rows import WHOLE, Row, note
+from tests.e2e.faults.whole import TRAFFIC, YES, Fault, Seen, Whole
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def keep(row: Row) -> None:
+    """Note a row and hold it to what is due."""
+    note(row)
+    assert not row.problems, row
+
+
+HOOK_REPORT = {"service": "codedeploy", "operation": "PutLifecycleEventHookExecutionStatus"}
+
+
+def test_a_silent_hook_is_given_up_and_traffic_goes_back(whole: Whole) -> None:
+    gone = {"kind": "error", "code": "AccessDeniedException", "status": 403}
+    seen = whole.release("silent-hook", Fault("call", gone, HOOK_REPORT), code=True)
+    keep(whole.judged(seen, "Shift Traffic", "a hook can't report", "Rolled Back"))
+
+
+def test_a_hook_that_dies_is_given_up_and_traffic_goes_back(whole: Whole) -> None:
+    crash = Fault("function", {"kind": "crash", "afterMilliseconds": 50}, {"function": "parcels-CheckVersion*"})
+    seen = whole.release("dead-hook", crash, code=True)
+    keep(whole.judged(seen, "Shift Traffic", "a hook's process is killed", "Rolled Back"))
+
+
+CANDIDATE = {"endpoint": "*-{release}-prod"}
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        ({"kind": "status", "status": 500}, "the candidate answers 500 before any traffic"),
+        ({"kind": "scale", "factor": 3}, "the candidate answers wrongly before any traffic"),
+        ({"kind": "text", "text": "nan"}, "the candidate answers NaN before any traffic"),
+        ({"kind": "slow", "milliseconds": 1500}, "the candidate answers slowly before any traffic"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_candidate_that_is_bad_at_once_gets_no_traffic(whole: Whole, effect: dict[str, object], words: str) -> None:
+    seen = whole.release(f"bad-{effect['kind']}", Fault("answer", effect, CANDIDATE, when=YES), code=True)
+    row = whole.judged(seen, "Shift Traffic", words, "Rolled Back")
+    keep(row)
+    release = whole.release_id(seen)
+    assert not [a for a in whole.users.since(seen.began) if a.release == release], "no user has seen it"
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        ({"kind": "status", "status": 500}, "the candidate answers 500 under traffic"),
+        ({"kind": "scale", "factor": 3}, "the candidate answers wrongly, 200, under traffic"),
+        ({"kind": "text", "text": "nan"}, "the candidate answers NaN under traffic"),
+        ({"kind": "slow", "milliseconds": 300}, "the candidate answers slowly under traffic"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_candidate_that_turns_bad_is_rolled_back(whole: Whole, effect: dict[str, Any], words: str) -> None:
+    fault = Fault("answer", effect, CANDIDATE, when=TRAFFIC)
+    seen = whole.release(f"turns-{effect['kind']}", fault, code=True)
+    keep(whole.judged(seen, "Watch Shift", words, "Rolled Back"))
+
+
+def test_a_firing_alarm_sends_traffic_back(whole: Whole) -> None:
+    cloudwatch = whole.app.stack.aws.client("cloudwatch")
+    fired: list[str] = []
+
+    def fire(_seen: Seen) -> None:
+        if not fired and whole.shares():
+            alarms = cloudwatch.describe_alarms(AlarmNamePrefix="parcels")
+            fired.extend(a["AlarmName"] for a in alarms["MetricAlarms"] if "Candidate" in a["AlarmName"])
+            for name in fired:
+                cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="injected")
+
+    seen = whole.release("alarm", during=fire, code=True)
+    assert fired
+    keep(whole.judged(seen, "Watch Shift", "an alarm fires", "Rolled Back", strikes=False))
+
+
+@pytest.mark.parametrize(
+    ("state", "made"),
+    [
+        ("Take Release Lock", True),
+        ("Create Production Endpoint", True),
+        ("Shift Traffic", True),
+        ("Watch Shift", False),
+        ("Ask for Approval", True),
+    ],
+)
+def test_a_release_stopped_by_hand_is_tidied_up(whole: Whole, state: str, made: bool) -> None:
+    seen = whole.stopped_in(f"stopped-{state.replace(' ', '-')}", state, made=made, code=True)
+    words = f"execution stopped {'after' if made else 'before'} it is done"
+    keep(whole.judged(seen, state, words, "Stopped, recorded as Stopped"))
+
+
+def test_a_job_that_runs_when_its_release_is_stopped_is_stopped_too(whole: Whole) -> None:
+    seen = whole.stopped_in("stopped-Train-Model", "Train Model", made=False)
+    keep(whole.judged(seen, "Train Model", "execution stopped before it is done", "Stopped, recorded as Stopped"))
+
+
+def test_the_same_event_twice_makes_one_release(whole: Whole) -> None:
+    """S3 delivers at least once; both executions see the same object version."""
+    stack = whole.app.stack
+    seen = whole.begin("twice")
+    states = stack.aws.client("stepfunctions")
+    event = states.describe_execution(executionArn=seen.execution.arn)["input"]
+    again = Execution(stack.aws, states.start_execution(stateMachineArn=whole.app.machine, input=event)["executionArn"])
+    ends = [whole.app.ended(again, patience=60)["status"], again.entered()[-1]]
+    states.stop_execution(executionArn=seen.execution.arn, cause="only one was needed")
+    assert ends == ["SUCCEEDED", "Already Registered"]
+    note(Row("Register Drop", "the same event twice", ends[1], "0", "nothing", "nobody: nothing has happened", WHOLE))
+
+
+def test_a_manifest_before_its_files_is_refused(whole: Whole) -> None:
+    seen = Seen(whole.app.drop("early", {}, {"files": ["parcels.csv"]}), 0.0)
+    seen.began = whole.users.answers[-1].at
+    seen.ended = whole.app.ended(seen.execution)
+    keep(whole.judged(seen, "Register Drop", "the manifest comes before its files", "Drop Refused", strikes=False))
+
+
+def test_of_two_releases_at_once_one_goes_live(whole: Whole) -> None:
+    """Both are approved in the same moment: the second sees that production is no longer what it was compared with."""
+    first, second = whole.begin("two-a"), whole.begin("two-b")
+    links = [whole.app.asked(seen.execution) for seen in (first, second)]
+    for link in links:
+        decide(link, decision="approve", model_name="parcels", name="Test Person")
+    for seen in (first, second):
+        seen.ended = whole.app.ended(seen.execution)
+    outcomes = sorted(json.dumps([seen.ended["status"], seen.ended.get("error")]) for seen in (first, second))
+    assert '["SUCCEEDED", null]' in outcomes, outcomes
+    other = first if second.ended["status"] == "SUCCEEDED" else second
+    expected = other.execution.entered()[-1]
+    assert expected in ("Evidence Stale", "Release Superseded", "Superseded"), expected
+    keep(whole.judged(other, "Take Release Lock", "two releases at once: the other one", expected, strikes=False))

@@ -1,0 +1,132 @@
+"""Each kind of fault and each part of a release at least once, on the whole app, under users' traffic."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.faults.rows import Row, note
+from tests.e2e.faults.whole import Fault, Seen, Whole
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+MACHINE = "*:role/parcels-Release*"
+
+
+def keep(row: Row) -> None:
+    """Note a row and hold it to what is due."""
+    note(row)
+    assert not row.problems, row
+
+
+def call(service: str, operation: str, kind: str, times: int | None = 1, **parameters: str) -> Fault:
+    """A fault of what the machine itself calls."""
+    match = {"service": service, "operation": operation, "principal": MACHINE, "parameters": parameters}
+    return Fault("call", {"kind": kind}, match, {} if times is None else {"times": times})
+
+
+MACHINES_CALLS = (
+    ("sagemaker", "Create*"),
+    ("sagemaker", "Describe*"),
+    ("sagemaker", "Update*"),
+    ("lambda", "*"),
+    ("application-autoscaling", "*"),
+    ("codedeploy", "*"),
+    ("scheduler", "*"),
+)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "unavailable"])
+def test_a_release_goes_live_though_every_service_is_busy(whole: Whole, kind: str) -> None:
+    """The machine's calls and those inside the functions: each service refuses the first ones."""
+    faults = [call(service, operation, kind, times=2) for service, operation in MACHINES_CALLS]
+    functions = {"principal": "*:role/parcels-*Function*"}
+    for service in ("dynamodb", "s3", "sns", "kms", "codedeploy", "sagemaker"):
+        faults.append(Fault("call", {"kind": kind}, {"service": service, **functions}, {"times": 3}))
+    seen = whole.release(f"busy-{kind}", *faults)
+    words = {"throttle": "each service throttles its first calls", "unavailable": "each service fails its first calls"}
+    keep(whole.judged(seen, "every state", words[kind], "Release Live"))
+
+
+def denied(service: str, operation: str, **parameters: str) -> Fault:
+    """A permission that somebody took away."""
+    match = {"service": service, "operation": operation, "principal": MACHINE, "parameters": parameters}
+    return Fault("call", {"kind": "error", "code": "AccessDeniedException", "status": 403}, match)
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ("Prepare Data", denied("sagemaker", "CreateProcessingJob", ProcessingJobName="*-prepare")),
+        ("Register Model", denied("sagemaker", "CreateModelPackage")),
+        ("Create Dev Endpoint", denied("sagemaker", "CreateEndpoint", EndpointName="*-dev")),
+        ("Create Production Endpoint", denied("sagemaker", "CreateEndpoint", EndpointName="*-prod")),
+        ("Publish Version", denied("lambda", "PublishVersion")),
+        ("Shift Traffic", denied("codedeploy", "CreateDeployment")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_permission_that_is_gone_ends_the_release(whole: Whole, state: str, fault: Fault) -> None:
+    seen = whole.release(f"denied-{state.replace(' ', '-')}", fault)
+    keep(whole.judged(seen, state, "refused for good", "Release Failed"))
+
+
+@pytest.mark.parametrize(
+    ("state", "made"),
+    [("Train Model", True), ("Create Dev Endpoint", True), ("Take Release Lock", True), ("Publish Version", False)],
+)
+def test_a_state_whose_time_passes_ends_the_release(whole: Whole, state: str, made: bool) -> None:
+    fault = Fault("task", {"kind": "time-out", "made": made}, {"state": state}, {"times": 1})
+    seen = whole.release(f"late-{state.replace(' ', '-')}", fault)
+    keep(whole.judged(seen, state, f"times out, {'yet' if made else 'not'} done", "Release Failed"))
+
+
+@pytest.mark.parametrize(("state", "job"), [("Prepare Data", "*-prepare"), ("Train Model", "*-train")])
+def test_a_job_that_dies_ends_the_release(whole: Whole, state: str, job: str) -> None:
+    seen = whole.release(f"killed{job[1:]}", Fault("job", {"kind": "kill", "afterMilliseconds": 300}, {"job": job}))
+    keep(whole.judged(seen, state, "its job's process is killed", "Release Failed"))
+
+
+def test_a_job_that_is_stopped_by_hand_ends_the_release(whole: Whole) -> None:
+    sagemaker = whole.app.stack.aws.client("sagemaker")
+    stopped: list[str] = []
+
+    def stop(seen: Seen) -> None:
+        name = f"parcels-{whole.release_id(seen)}-train"
+        if not stopped and seen.execution.is_in("Train Model"):
+            running = sagemaker.list_training_jobs(NameContains=name, StatusEquals="InProgress")
+            if running["TrainingJobSummaries"]:
+                sagemaker.stop_training_job(TrainingJobName=name)
+                stopped.append(name)
+
+    seen = whole.release("stopped-job", during=stop)
+    assert stopped
+    keep(whole.judged(seen, "Train Model", "its job is stopped by hand", "Release Failed", strikes=False))
+
+
+@pytest.mark.parametrize(
+    ("state", "endpoint", "effect", "words"),
+    [
+        ("Read Dev Endpoint", "*-dev", {"kind": "fail"}, "its endpoint fails to come up"),
+        ("Read Production Endpoint", "*-prod", {"kind": "never-up", "seconds": 2100}, "its endpoint never comes up"),
+    ],
+)
+def test_an_endpoint_that_does_not_come_up_ends_the_release(
+    whole: Whole, state: str, endpoint: str, effect: dict[str, object], words: str
+) -> None:
+    seen = whole.release(f"down{endpoint[1:]}", Fault("endpoint", effect, {"endpoint": endpoint}))
+    keep(whole.judged(seen, state, words, "Release Failed"))
+
+
+@pytest.mark.parametrize(
+    ("state", "function", "calls"),
+    [
+        ("Register Drop", "RegisterDrop", 4),
+        ("Check Gates", "CheckGates", 2),
+        ("Ask for Approval", "AskForApproval", 3),
+        ("Take Release Lock", "TakeLock", 3),
+    ],
+)
+def test_a_function_that_dies_half_way_leaves_nothing(whole: Whole, state: str, function: str, calls: int) -> None:
+    match = {"principal": f"*:role/parcels-{function}*"}
+    fault = Fault("call", {"kind": "crash-caller"}, match, {"skip": calls - 1, "times": 1})
+    seen = whole.release(f"crash-{function}", fault)
+    keep(whole.judged(seen, state, f"its function's process is killed in call {calls}", "Release Failed"))

@@ -1,0 +1,118 @@
+"""A live model that fails: the alarm tells, a release is stopped by name, and one that breaks the glass mends it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.release import open_page
+from demo.traffic import SignedClient
+from tests.e2e.conftest import App
+
+pytestmark = pytest.mark.e2e
+
+ROW = "2.5,3.0,1,0"
+
+
+@contextmanager
+def traffic(app: App) -> Iterator[list[int]]:
+    """A caller who asks all the time; the statuses so far."""
+    over, seen = threading.Event(), []
+    client = SignedClient(app.stack.outputs["ApiUrl"])
+
+    def ask() -> None:
+        while not over.is_set():
+            seen.append(client.predict(ROW).status)
+            time.sleep(0.02)
+
+    caller = threading.Thread(target=ask)
+    caller.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        caller.join()
+
+
+def state(app: App) -> str:
+    """The composite alarm's state."""
+    asked: Any = {"AlarmNamePrefix": "guarded-PredictionsAlarm", "AlarmTypes": ["CompositeAlarm"]}
+    (found,) = app.stack.aws.client("cloudwatch").describe_alarms(**asked)["CompositeAlarms"]
+    return str(found["StateValue"])
+
+
+def wait_for(app: App, wanted: str) -> None:
+    deadline = time.monotonic() + 60
+    while state(app) != wanted:
+        assert time.monotonic() < deadline, f"the alarm is {state(app)}, not {wanted}"
+        time.sleep(0.5)
+
+
+def candidates_alarms(app: App) -> set[str]:
+    """The alarms that releases have made for their versions."""
+    found = app.stack.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="guarded-2")["MetricAlarms"]
+    return {alarm["AlarmName"] for alarm in found}
+
+
+def audit(app: App, release: str) -> list[dict[str, Any]]:
+    """The audit trail of a release."""
+    found = app.stack.aws.client("dynamodb").query(
+        TableName=app.stack.outputs["TableName"],
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"AUDIT#{release}"}},
+    )
+    return [dict(item) for item in found["Items"]]
+
+
+def test_a_release_is_stopped_by_an_alarm_that_fires_and_goes_on_when_the_glass_is_broken(
+    deploy: Callable[..., App], source_with_toy_model: Path
+) -> None:
+    app = deploy(source_with_toy_model, "guarded", "guarded")
+    (sample,) = sorted((source_with_toy_model / "model" / "samples").glob("parcels*"))
+    files = {sample.name: sample.read_bytes()}
+    first = app.drop("first", files)
+    app.approve(app.asked(first))
+    live = json.loads(app.succeeded(first)["output"])["releaseId"]
+    assert candidates_alarms(app) == {f"guarded-{live}-errors", f"guarded-{live}-latency"}
+
+    app.stack.aws.inject("answer", {"kind": "status", "status": 500}, {"endpoint": f"guarded-{live}-prod"})
+    with traffic(app) as statuses:
+        wait_for(app, "ALARM")
+
+        second = app.drop("second", files, {"files": [sample.name], "description": "no word of alarms"})
+        app.approve(app.asked(second))
+        ended = app.ended(second)
+        assert (ended["status"], ended["error"]) == ("FAILED", "ReleaseFailed"), ended
+        assert "traffic can't begin to shift: the alarm guarded-ErrorAlarm" in ended["cause"]
+        stopped = app.release_of(second)["releaseId"]
+        assert "Threshold Crossed" in json.dumps(app.mails_about(stopped))
+        assert app.alias()["FunctionVersion"] == "2"
+        assert app.sagemaker_resources() == {f"guarded-{live}", f"guarded-{live}-prod"}
+        assert candidates_alarms(app) == {f"guarded-{live}-errors", f"guarded-{live}-latency"}
+
+        manifest = {
+            "files": [sample.name],
+            "requestedBy": "Grace",
+            "breakGlass": {"reason": "the live model answers nothing but errors"},
+            "overrides": {"canary": {"strategy": {"type": "allAtOnce", "reason": "nothing to compare with"}}},
+        }
+        third = app.drop("third", files, manifest)
+        link = app.asked(third)
+        assert "the live model answers nothing but errors" in open_page(link)[1]
+        app.approve(link)
+        mended = json.loads(app.succeeded(third)["output"])["releaseId"]
+        assert app.alias()["FunctionVersion"] == "4"
+        begun = len(statuses)
+        wait_for(app, "OK")
+        assert set(statuses[begun:]) == {200}
+    (entry,) = [item for item in audit(app, mended) if item["event"]["S"] == "Break glass"]
+    assert entry["actor"] == {"S": "Grace"}
+    assert "guarded-ErrorAlarm" in json.dumps(entry["detail"])
+    assert "Asked for by Grace" in json.dumps(app.mails_about(mended))
