@@ -95,6 +95,19 @@ class App:
             raise DemoError(f"nobody was asked; the execution ended: {described}")
         return found[0]
 
+    def refuse_afresh(self, stale: Execution, name: str, before: set[str]) -> None:
+        """A release whose yes was void is dropped again by itself and asks afresh; say no to that."""
+        fresh = Execution.newest(self.stack, self.machine, before)
+        link = self.asked(fresh)
+        release, again = self.release_of(stale), self.release_of(fresh)
+        assert again["releaseId"] != release["releaseId"]
+        assert name in json.dumps(again["drop"])
+        status, page = decide(
+            link, decision="reject", model_name=self.model_name, name="Test Person", reason="not again"
+        )
+        assert status == 200, page
+        assert self.ended(fresh)["error"] == "ReleaseRejected"
+
     def approve(self, link: str) -> None:
         """Say yes on the page."""
         status, page = decide(link, decision="approve", model_name=self.model_name, name="Test Person")

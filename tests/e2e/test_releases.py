@@ -22,7 +22,7 @@ ROW = "13.5,2.9,1,1,0.0"
 
 @pytest.fixture(scope="session")
 def live(app: App, trips: dict[int, bytes]) -> str:
-    """Two drops at once: one becomes the first release, the other is told that its evidence is stale."""
+    """Two drops at once: one becomes the first release, the other's yes is void, and it is asked about afresh."""
     client = SignedClient(app.stack.outputs["ApiUrl"])
     before = client.predict(ROW)
     assert before.status == 503, "no release is live yet"
@@ -34,9 +34,11 @@ def live(app: App, trips: dict[int, bytes]) -> str:
     ended = app.succeeded(first)
     release = str(json.loads(ended["output"])["releaseId"])
 
+    before_stale = app.executions()
     app.approve(links[second.arn])
     stale = app.ended(second)
     assert (stale["status"], stale["error"]) == ("FAILED", "EvidenceStale"), stale
+    app.refuse_afresh(second, "at-once-b", before_stale)
     told = json.dumps(app.mails_about(app.release_of(second)["releaseId"]))
     assert release in told, "the notice names the release that came between"
     assert app.sagemaker_resources() == {f"taxi-fare-{release}", f"taxi-fare-{release}-prod"}

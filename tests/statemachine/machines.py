@@ -201,6 +201,8 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Retire Predecessor": [payload({"done": False, "keptBy": ""}), payload({"done": True, "keptBy": ""})],
         "Clean Up": [payload({"done": False}), payload({"done": True})],
         "Record Outcome": payload({}),
+        "Drop Again": {"VersionId": "v2"},
+        "Tell That Nobody Is Asked": {"MessageId": "m"},
         "Confirm Rollback": [
             {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"3": 0.1}}},
             {"FunctionVersion": "2"},

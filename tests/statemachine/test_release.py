@@ -49,6 +49,8 @@ WAY_OUT = {
     "Confirm Rollback",
     "Verify Rollback",
     "Reject Model",
+    "Drop Again",
+    "Tell That Nobody Is Asked",
 }
 OWN_STEPS = {
     "deploymentConfig": "taxi-fare-canary-20-percent-7-minutes",
@@ -251,6 +253,33 @@ def test_a_dev_endpoint_that_answers_badly_is_not_offered_to_a_person() -> None:
     outcome = release(Test_Dev_Endpoint=payload({"passed": False, "failures": ["row 3: nan"]}))
     assert outcome.path[-1] == "Release Failed"
     assert "Ask for Approval" not in outcome.path
+
+
+@pytest.mark.parametrize(
+    ("key", "source"),
+    [
+        ("drops/a/manifest.json", "drops/a/manifest.json"),
+        ("drops/a b+é/manifest.json", "drops/a%20b%2B%C3%A9/manifest.json"),
+    ],
+)
+def test_a_void_yes_asks_afresh_with_the_same_manifest(key: str, source: str) -> None:
+    detail = {"bucket": {"name": "drops"}, "object": {"key": key, "version-id": "v1"}}
+    tasks = all_well() | {"Take Release Lock": payload({"status": "stale", "reason": "the champion changed"})}
+    outcome = run(machine("release"), {**EVENT, "detail": detail}, tasks)
+    assert outcome.path[-2:] == ["Drop Again", "Evidence Stale"]
+    (request,) = outcome.requests["Drop Again"]
+    assert (request["Bucket"], request["Key"]) == ("drops", key)
+    assert request["CopySource"] == f"drops/{source}?versionId=v1"
+    assert checked(outcome, TASKS | BRANCHES | WATCHING) >= {"Drop Again"}
+
+
+def test_a_manifest_that_can_not_be_dropped_again_is_told() -> None:
+    stale = payload({"status": "stale", "reason": "the champion changed"})
+    outcome = release(Take_Release_Lock=stale, Drop_Again=DENIED)
+    assert outcome.path[-2:] == ["Tell That Nobody Is Asked", "Evidence Stale"]
+    assert "s3://drops/drops/a/manifest.json" in outcome.requests["Tell That Nobody Is Asked"][0]["Message"]
+    outcome = release(Take_Release_Lock=stale, Drop_Again=DENIED, Tell_That_Nobody_Is_Asked=DENIED)
+    assert outcome.path[-1] == "Evidence Stale"
 
 
 def test_a_rejection_marks_the_model_and_cleans_up() -> None:

@@ -17,6 +17,7 @@ AWS_PREFIXES = (
     "Runtime.",
     "Sandbox.",
     "SageMaker.",
+    "S3.",
     "SNS.",
     "CodeDeploy.",
     "Scheduler.",

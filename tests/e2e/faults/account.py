@@ -146,6 +146,11 @@ class Account:
             raise TaskError("Scheduler.ConflictException", "it exists")
         schedules.add(request["Name"])
 
+    def copy_object(self, request: Request) -> None:
+        source, _, version = str(request["CopySource"]).partition("?versionId=")
+        content = self.story.outside.objects.read(f"s3://{source}", limit=10**6, version_id=version)
+        self.story.outside.objects.put(f"s3://{request['Bucket']}/{request['Key']}", content, "again")
+
     def publish(self, request: Request) -> None:
         self.story.outside.topic.sent.append((request["Subject"], request["Message"]))
 

@@ -19,6 +19,13 @@ SCENARIOS = (
         "Release Failed",
         denied=("Create Model", "Record Outcome"),
     ),
+    Scenario("code is deployed after the yes", "Evidence Stale", stale=True),
+    Scenario(
+        "code is deployed after the yes, and the manifest can't be dropped again",
+        "Evidence Stale",
+        stale=True,
+        denied=("Drop Again",),
+    ),
 )
 """Ways through the machine; the first that passes a state is the one in which it is struck there."""
 

@@ -63,6 +63,8 @@ class Scenario:
     """Whether the candidate turns out slower under traffic."""
     code: bool = False
     """Whether only the inference code is released."""
+    stale: bool = False
+    """Whether the inference code is deployed anew after the yes, which voids it."""
     denied: tuple[str, ...] = ()
     """States whose calls are refused, so that the machine takes its ways out."""
 
@@ -222,6 +224,8 @@ class Rehearsal:
         if not task.token:
             return {"StatusCode": 200, "Payload": answer}
         self.story.decide(self.story.mailed_link(), self.scenario.decision, reason="it looks odd")
+        if self.scenario.stale:
+            self.story.outside.functions.deploy("code-after-the-yes")
         return self.story.outside.executions.answers[-1][1]
 
     def _call(self, function: str, payload: Any, crash_at: int, *, noted: bool) -> Any:

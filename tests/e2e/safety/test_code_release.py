@@ -145,6 +145,7 @@ def test_code_that_is_deployed_after_the_yes_makes_it_stale(changed: Changed) ->
     execution = changed.drop_code("better")
     link = changed.app.asked(execution)
     changed.deploy("better still")
+    before_stale = changed.app.executions()
     changed.app.approve(link)
     ended = changed.app.ended(execution)
     assert (ended["status"], ended["error"]) == ("FAILED", "EvidenceStale"), ended
@@ -154,6 +155,7 @@ def test_code_that_is_deployed_after_the_yes_makes_it_stale(changed: Changed) ->
     release = changed.record(execution)["releaseId"]
     assert not [name for name in changed.app.sagemaker_resources() if release in name]
     assert changed.app.mails_about(release), "a person is told"
+    changed.app.refuse_afresh(execution, "better", before_stale)
 
 
 def test_rejected_code_leaves_the_model_approved(changed: Changed) -> None:

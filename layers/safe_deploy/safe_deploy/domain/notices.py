@@ -92,7 +92,8 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.FAILED: f"Release {release_id} of {model_name} failed. {live}",
         State.REJECTED: f"Release {release_id} of {model_name} was rejected. {live}",
         State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}",
-        State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. {live}",
+        State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. "
+        f"The yes is void. {live} The same drop is released again, and asks with fresh evidence.",
         State.SUPERSEDED: f"Release {release_id} of {model_name} was approved, but a newer one was, too. {live}",
         State.STOPPED: f"Release {release_id} of {model_name} was stopped and cleaned up. {live}",
         State.ROLLED_BACK: f"Release {release_id} of {model_name} was rolled back. {live}",

@@ -1,0 +1,193 @@
+"""An approval on the local AWS: personal links, scanners over HTTP, a decision under IAM, and no secret anywhere.
+
+The tests tell one story and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.__main__ import main
+from demo.release import Execution, mails, open_page
+from tests.approval.scanner import scan
+from tests.e2e.conftest import App
+from tests.e2e.iam import denied
+
+pytestmark = pytest.mark.e2e
+
+MODEL = "parcels-asks"
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+@dataclass
+class Asked:
+    """A release that waits for its approvers."""
+
+    app: App
+    execution: Execution
+    release_id: str
+    links: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def asked(deploy: Callable[..., App], source_with_toy_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """A release of the toy model, whose approvers got personal links."""
+    source = tmp_path_factory.mktemp("asks") / "source"
+    shutil.copytree(source_with_toy_model, source)
+    app = deploy(source, MODEL, MODEL, f"ApproverEmails={ADA},{BOB}", "SenderEmail=releases@example.com")
+    sample = next(iter(sorted((source / "model" / "samples").glob("*.csv*"))))
+    execution = app.drop("first", {sample.name: sample.read_bytes()})
+    app.asked(execution)
+    release_id = str(app.release_of(execution)["releaseId"])
+    return Asked(app, execution, release_id, personal_links(app, release_id))
+
+
+def personal_links(app: App, release_id: str) -> dict[str, str]:
+    """Who was mailed which link."""
+    found = {}
+    for mail in mails(app.stack.aws):
+        text = str(mail.get("body") or mail.get("text") or "")
+        if release_id in text and "/approvals/" in text:
+            link = next(word for word in text.split() if "/approvals/" in word)
+            for to in mail["to"]:
+                found[to] = link
+    return found
+
+
+def over_http(method: str, url: str, form: dict[str, str] | None, _address: str, agent: str) -> tuple[int, str]:
+    """A browser as scanners have one."""
+    data = urllib.parse.urlencode(form).encode() if form is not None else None
+    request = urllib.request.Request(url, data, {"User-Agent": agent}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_each_approver_has_a_link_and_the_topic_none(asked: Asked) -> None:
+    assert set(asked.links) == {ADA, BOB}
+    assert len(set(asked.links.values())) == 2
+
+
+def test_a_reminder_is_scheduled_before_the_time_is_up(asked: Asked) -> None:
+    scheduler = asked.app.stack.aws.client("scheduler")
+    names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
+    assert f"{MODEL}-{asked.release_id}-reminder" in names
+
+
+def test_scanners_decide_nothing(asked: Asked) -> None:
+    for link in asked.links.values():
+        assert {200, 422} <= set(scan(over_http, link, ("here",)))
+    assert asked.app.release_of(asked.execution)["state"] == "AwaitingApproval"
+    status, page, headers = open_page(asked.links[ADA])
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert 'name="modelName"' in page
+
+
+def test_from_the_terminal_the_callers_own_identity_decides(
+    asked: Asked, terminal: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--stack", MODEL, "approve", asked.release_id, "--reason", "fine", "--yes"]) == 0
+    assert f"Release {asked.release_id} is approved, by arn:aws:iam::" in capsys.readouterr().out
+    asked.app.succeeded(asked.execution)
+    assert main(["--stack", MODEL, "audit", asked.release_id]) == 0
+    trail = capsys.readouterr().out
+    for words in (
+        "Asked for approval  by ask_for_approval",
+        f"Viewed  by {ADA}",
+        "Refused: a form that was filled in wrongly",
+        "Decision: approved  by arn:aws:iam::",
+        "via=IAM",
+    ):
+        assert words in trail
+    assert main(["--stack", MODEL, "costs"]) == 0
+    assert f"{MODEL}-{asked.release_id}-prod" in capsys.readouterr().out
+    spent, page, _ = open_page(asked.links[BOB])
+    assert spent == 200
+    assert "<form" not in page
+    assert "approved release" in page
+
+
+@pytest.fixture
+def terminal(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a terminal that speaks to the local AWS."""
+    for name, value in asked.app.stack.aws.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_reminder_is_gone_with_the_dev_endpoint(asked: Asked) -> None:
+    scheduler = asked.app.stack.aws.client("scheduler")
+    names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
+    assert f"{MODEL}-{asked.release_id}-reminder" not in names
+
+
+def test_neither_the_task_token_nor_a_links_secret_is_anywhere(asked: Asked) -> None:
+    """GIVEN a whole run WHEN all that it left is searched THEN a link's secret is in its mail alone, the token nowhere.
+
+    AWS itself writes what a task is called with into the execution's history; there the token stands, once. It is no
+    capability to approve: a machine that is told "approved" finds no decision on record.
+    """
+    events = history(asked.app, asked.execution)
+    (scheduled,) = [e for e in events if "taskToken" in str(e.get("taskScheduledEventDetails"))]
+    token = json.loads(scheduled["taskScheduledEventDetails"]["parameters"])["Payload"]["taskToken"]
+    events.remove(scheduled)
+    places = dict(everything(asked.app, events))
+    assert {kind.partition(":")[0] for kind in places} >= {"table", "log", "history", "object", "metrics", "settings"}
+    secrets = [link.partition("?key=")[2] for link in asked.links.values()]
+    for secret in (token, *secrets):
+        assert len(secret) > 40
+        assert [place for place, text in places.items() if secret in text] == []
+    for to, link in asked.links.items():
+        carrying = [mail for mail in mails(asked.app.stack.aws) if link.partition("?key=")[2] in json.dumps(mail)]
+        assert [mail["to"] for mail in carrying] == [[to]]
+    assert token not in json.dumps(mails(asked.app.stack.aws))
+
+
+def test_every_call_was_permitted_by_its_role(asked: Asked) -> None:
+    assert denied(asked.app.stack.aws) == []
+
+
+def history(app: App, execution: Execution) -> list[dict[str, Any]]:
+    """Every event of an execution, data included."""
+    pages = (
+        app.stack.aws.client("stepfunctions")
+        .get_paginator("get_execution_history")
+        .paginate(executionArn=execution.arn, includeExecutionData=True)
+    )
+    return [event for page in pages for event in page["events"]]
+
+
+def everything(app: App, events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(place, text) of all that a run leaves."""
+    aws, outputs = app.stack.aws, app.stack.outputs
+    for name in ("TableName", "AuditTableName"):
+        for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=outputs[name]):
+            yield f"table:{name}", repr(page["Items"])
+    logs = aws.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            yield f"log:{group['logGroupName']}", repr(page["events"])
+    yield "history:release", repr(events)
+    described = aws.client("stepfunctions").describe_execution
+    yield "history:ends", repr([described(executionArn=arn) for arn in app.executions()])
+    s3 = aws.client("s3")
+    for name in ("DropBucketName", "ArtifactBucketName"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=outputs[name]):
+            for found in page.get("Contents", []):
+                body = s3.get_object(Bucket=outputs[name], Key=found["Key"])["Body"].read()
+                yield f"object:{found['Key']}", found["Key"] + body.decode("latin-1")
+    for page in aws.client("cloudwatch").get_paginator("list_metrics").paginate():
+        yield "metrics:names", repr(page["Metrics"])
+    for page in aws.client("lambda").get_paginator("list_functions").paginate():
+        yield "settings:functions", repr(page["Functions"])
