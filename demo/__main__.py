@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from demo import bad_release
 from demo.account import Account
 from demo.checks import Evidence, check_everything
 from demo.release import Execution, Step, approval_link, decide, mails
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def tell_the_story(account: Account, evidence: Evidence, options: argparse.Namespace) -> None:
-    """Two releases, the traffic that moves between them, and the watch over it."""
+    """Two good releases and a bad one, the traffic that moves between them, and the watch over it."""
     stack, aws = evidence.stack, evidence.stack.aws
     account.act("Start the laptop's AWS and deploy the app with the real SAM CLI")
     account.line(f"localaws answers at {aws.endpoint}; AWS waits pass {options.time_scale:g} times faster")
@@ -86,6 +87,16 @@ def tell_the_story(account: Account, evidence: Evidence, options: argparse.Names
 
     account.act("While release 1 is kept warm: compare what it was asked in 2019 with its world of 2018")
     _monitor(account, stack, evidence)
+
+    account.act("Release 3 changes only the inference function's memory; under traffic, its answers turn wrong")
+    bad_release.drop_code(stack)
+    evidence.third = bad_release.make(
+        account, evidence, traffic, lambda link: _approve(account, link, options.interactive)
+    )
+    for line in bad_release.lines(evidence.third, evidence.record(evidence.third.release_id)):
+        account.line(line)
+
+    account.act("Release 2 settles: its predecessor's time is over")
     _settle(account, evidence.second)
     traffic.stop()
     failed = [answer for answer in traffic.answers if answer.status != 200]
@@ -123,14 +134,7 @@ def _release(
     release_id, link = asked[0]
     evidence.links.append(link)
     evidence.releases[execution.arn] = release_id
-    if interactive:
-        account.line(f"Your decision, please: {link}")
-    else:
-        account.line(f"Mail with an approval link: {link.split('?')[0]}?key=…")
-        status, page = decide(link, decision="approve", model_name=MODEL_NAME, name="The demo, for you")
-        account.line("The demo opened the page, typed the model's name and approved", good=status == 200)
-        if status != 200:
-            raise DemoError(f"the approval was not taken (status {status}): {page[:600]}")
+    _approve(account, link, interactive)
 
     def serves() -> bool:
         if traffic is not None and shifting["since"]:
@@ -145,6 +149,18 @@ def _release(
         raise DemoError(f"the release did not go live: {described.get('cause')}")
     account.line(f"Release {release_id} is live", good=True)
     return execution
+
+
+def _approve(account: Account, link: str, interactive: bool) -> None:
+    """Play the person who approves, or ask the one who is there."""
+    if interactive:
+        account.line(f"Your decision, please: {link}")
+        return
+    account.line(f"Mail with an approval link: {link.split('?', maxsplit=1)[0]}?key=…")
+    status, page = decide(link, decision="approve", model_name=MODEL_NAME, name="The demo, for you")
+    account.line("The demo opened the page, typed the model's name and approved", good=status == 200)
+    if status != 200:
+        raise DemoError(f"the approval was not taken (status {status}): {page[:600]}")
 
 
 def _settle(account: Account, execution: Execution) -> None:

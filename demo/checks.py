@@ -12,7 +12,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from demo import bad_release
 from demo.account import Account
+from demo.bad_release import BadRelease
 from demo.release import Execution, mails, open_page
 from demo.stack import DemoError, Stack
 from demo.traffic import Traffic
@@ -32,6 +34,7 @@ class Evidence:
     monitored: dict[int, dict[str, Any]] = field(default_factory=dict)
     first: Execution | None = None
     second: Execution | None = None
+    third: BadRelease | None = None
     traffic: Traffic | None = None
     shares: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -123,7 +126,7 @@ def check_everything(account: Account, evidence: Evidence) -> bool:
     """Look at the local AWS and say what holds. True only when all of it does."""
     results = [
         (text, holds)
-        for group in (_releases, _serving, _left_behind, _shares, _drift, _people)
+        for group in (_releases, _serving, _left_behind, _shares, _bad_release, _drift, _people)
         for text, holds in group(evidence)
     ]
     for text, holds in results:
@@ -241,7 +244,7 @@ def _shares(evidence: Evidence) -> list[tuple[str, bool]]:
     counts = Counter(a.release for a in traffic.answers)
     return [
         (f"Not one of {len(traffic.answers)} requests failed", not failed),
-        (f"Answers by release: {dict(counts)}", set(counts) == {first, second}),
+        (f"Answers by release: {dict(counts)}", set(counts) == {first, second, *_bad(evidence)}),
         (
             f"While the canary was watched, release 2 answered {mean:.0%} (10% was asked)",
             0.02 <= mean <= 0.30,
@@ -249,6 +252,13 @@ def _shares(evidence: Evidence) -> list[tuple[str, bool]]:
         ("Afterwards release 2 answered everything", set(last) == {second}),
         (f"Latency seen by callers: median {p50:.0f} ms, slowest percent {p99:.0f} ms", True),
     ]
+
+
+def _bad_release(evidence: Evidence) -> list[tuple[str, bool]]:
+    """The third release: caught, rolled back, gone."""
+    if evidence.third is None:
+        raise DemoError("release 3 is missing")
+    return bad_release.checks(evidence.third, evidence, evidence.id_of(_present(evidence.second)))
 
 
 def _drift(evidence: Evidence) -> list[tuple[str, bool]]:
@@ -279,6 +289,10 @@ def _people(evidence: Evidence) -> list[tuple[str, bool]]:
         ("A spent link shows the decision and no form", status == 200 and "<form" not in page),
         ("No link's secret is in the table", not any(s in json.dumps(table, default=str) for s in secrets)),
     ]
+
+
+def _bad(evidence: Evidence) -> set[str]:
+    return {evidence.third.release_id} if evidence.third else set()
 
 
 def _short(metrics: dict[str, float]) -> str:
