@@ -4,6 +4,8 @@ TOOLS := .venvs/tools/bin
 JOBS := .venvs/jobs/bin
 # Two at once: most tests wait for a process or a socket.
 SIDE_BY_SIDE := -n 2 --dist loadgroup
+# What commands of their own run.
+LONG := approval browser e2e/approval e2e/faults e2e/safety
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
@@ -21,19 +23,21 @@ demo: setup ## From data drop to production on this machine; ARGS=--interactive 
 data: setup ## Fetch whole months of trips from the TLC's public site into data/ (ARGS="2019-02 2019-03")
 	@$(JOBS)/python model/samples/fetch.py $(ARGS)
 
-test: setup ## Every test but the long ones of test-faults
-	@$(JOBS)/python -m pytest -q tests/jobs $(ARGS)
-	@$(TOOLS)/python -m pytest --ignore=tests/jobs --ignore=tests/e2e/faults --ignore=tests/e2e/safety $(SIDE_BY_SIDE) $(ARGS)
+test: setup ## The tests, in under ten minutes: units, template, machines, jobs, the laptop's AWS, the whole app, the demo
+	@$(JOBS)/python -m pytest tests/jobs $(SIDE_BY_SIDE) $(ARGS)
+	@$(TOOLS)/python -m pytest $(addprefix --ignore=tests/,jobs $(LONG)) $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: setup ## The tests that need no running world, under a minute
 	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(SIDE_BY_SIDE) $(ARGS)
 
-test-browser: setup ## The approval page in headless Chromium, which this installs; pictures go to build/screenshots
+test-approval: setup ## Approvals: scanners (in Chromium, too, which this installs), replays, races, crashes, the pages' looks
+	@scripts/get_browser.sh
+	@$(TOOLS)/python -m pytest tests/approval tests/browser tests/e2e/approval tests/unit/functions/test_approval.py \
+		tests/unit/functions/test_approvers.py tests/unit/cli $(SIDE_BY_SIDE) $(ARGS)
+
+test-browser: setup ## The pages alone, in headless Chromium; pictures go to build/screenshots
 	@scripts/get_browser.sh
 	@$(TOOLS)/python -m pytest tests/browser $(ARGS)
-
-test-approval: setup ## Approvals: scanners, guesses, replays, races, crashes, personal links, the terminal
-	@$(TOOLS)/python -m pytest tests/approval tests/unit/functions/test_approval.py tests/unit/functions/test_approvers.py tests/unit/cli $(ARGS)
 
 test-faults: setup ## What goes wrong at every state, shifts, stops and ways back on the whole app; writes docs/faults.md
 	@rm -rf build/faults

@@ -86,12 +86,12 @@ def tell_the_story(account: Account, evidence: Evidence, options: argparse.Names
     evidence.second = _release(account, stack, evidence, options.interactive, traffic)
 
     account.act("While release 1 is kept warm: compare what it was asked in 2019 with its world of 2018")
+    evidence.third = bad_release.drop(evidence)
     _monitor(account, stack, evidence)
 
     account.act("Release 3 changes only the inference function's memory; under traffic, its answers turn wrong")
-    bad_release.drop_code(stack)
-    evidence.third = bad_release.make(
-        account, evidence, traffic, lambda link: _approve(account, link, options.interactive)
+    bad_release.follow(
+        evidence.third, account, evidence, traffic, lambda link: _approve(account, link, options.interactive)
     )
     for line in bad_release.lines(evidence.third, evidence.record(evidence.third.release_id)):
         account.line(line)
@@ -177,7 +177,7 @@ def _tell(account: Account, step: Step) -> None:
 
 
 def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
-    client = stack.aws.client("stepfunctions")
+    client, running = stack.aws.client("stepfunctions"), dict[int, Execution]()
     for number, release in enumerate((evidence.first, evidence.second), start=1):
         if release is None:
             raise DemoError(f"release {number} is missing")
@@ -185,7 +185,8 @@ def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
             stateMachineArn=stack.outputs["MonitorStateMachineArn"],
             input=evidence.monitoring_window(evidence.id_of(release)),
         )
-        execution = Execution(stack.aws, started["executionArn"])
+        running[number] = Execution(stack.aws, started["executionArn"])
+    for number, execution in running.items():
         described = execution.follow(lambda _step: None)
         evidence.monitored[number] = described
         if described["status"] != "SUCCEEDED":

@@ -30,6 +30,7 @@ class BadRelease:
     """The release, and what its users saw."""
 
     execution: Execution
+    mails_before: int
     release_id: str = ""
     described: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
@@ -44,29 +45,31 @@ class BadRelease:
     """Requests of users in all, from the first that could meet it to the rollback."""
 
 
-def drop_code(stack: Stack) -> None:
+def drop(evidence: Evidence) -> BadRelease:
     """Give the inference function more memory, and ask for a release of that alone: the model stays."""
+    stack, known = evidence.stack, len(mails(evidence.stack.aws))
     functions, name = stack.aws.client("lambda"), stack.outputs["PredictFunctionName"]
     functions.update_function_configuration(FunctionName=name, MemorySize=MEMORY)
     functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
     manifest = {"release": "code", "description": "more memory for the inference function"}
     stack.drop("more-memory", {}, manifest)
-
-
-def make(account: Account, evidence: Evidence, traffic: Traffic, approve: Callable[[str], None]) -> BadRelease:
-    """Follow the release to its rollback; its endpoint answers wrongly from the moment it gets traffic."""
-    stack = evidence.stack
     execution = Execution.newest(stack, stack.outputs["ReleaseStateMachineArn"], set(evidence.executions))
     evidence.executions[execution.arn] = execution
-    bad = BadRelease(execution)
-    known = len(mails(stack.aws))
+    return BadRelease(execution, known)
+
+
+def follow(
+    bad: BadRelease, account: Account, evidence: Evidence, traffic: Traffic, approve: Callable[[str], None]
+) -> None:
+    """Follow the release to its rollback; its endpoint answers wrongly from the moment it gets traffic."""
+    stack, execution = evidence.stack, bad.execution
 
     def told(step: Step) -> None:
         if step.state in ("Test Dev Endpoint", "Create Production Endpoint", "Stop Deployment", "Clean Up"):
             account.line(f"{step.state:<34} {step.seconds:6.1f} s")
 
     def asked() -> bool:
-        for mail in mails(stack.aws)[known:]:
+        for mail in mails(stack.aws)[bad.mails_before :]:
             release_id = evidence.release_id(mail)
             link = approval_link(stack.aws, release_id)
             if link and link not in evidence.links:
@@ -103,7 +106,6 @@ def make(account: Account, evidence: Evidence, traffic: Traffic, approve: Callab
     answers = traffic.since(bad.began - 1.0)
     bad.seen = [answer for answer in answers if answer.release == bad.release_id]
     bad.asked = sum(answer.at <= bad.ended for answer in answers)
-    return bad
 
 
 def lines(bad: BadRelease, record: dict[str, Any]) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py", "tests/e2e/safety/test_stopped.py")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the group that xdist (`--dist loadgroup`) hands to one worker, the longest groups first."""
+    """Name the group that one worker takes, the longest groups first; xdist reads the names right after us."""
     for item in items:
         file = item.nodeid.split("::", 1)[0]
         item.add_marker(pytest.mark.xdist_group("app" if file in SHARES_ONE_APP else file))

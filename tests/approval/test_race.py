@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from safe_deploy.domain.approval import Approval, Holder
@@ -25,6 +24,7 @@ from safe_deploy.gateways.audit import TableAudit
 from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.table import Table
 
+from tests.fakes.memory import services_in_memory
 from tests.fakes.story import FIRST, Story
 
 ROUNDS = 1000
@@ -75,7 +75,7 @@ def records(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[
                 return real(*args, **values)
 
         monkeypatch.setattr(Table, name, serialized)
-    with mock_aws():
+    with services_in_memory("dynamodb"):
         for table in ("records", "audit"):
             boto3.client("dynamodb").create_table(
                 TableName=table,

@@ -70,6 +70,7 @@ POLICY: dict[str, Any] = {
     "canary": {
         "strategy": {"type": "canary", "percent": 10, "minutes": 10},
         "errorMargin": 0.02,
+        "shareMargin": 0.05,
         "latencyTolerance": 0.25,
         "predictionTolerance": 0.25,
         "minimumRequests": 100,

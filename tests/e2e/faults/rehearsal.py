@@ -30,7 +30,8 @@ HOUR, DAY = 3_600.0, 86_400.0
 REAPER_RUNS = 4
 THROTTLED_TIMES = 2
 CANARY = {
-    "errorMargin": 0.1, "latencyTolerance": 1.0, "predictionTolerance": 1.0, "minimumRequests": 50, "replayRequests": 0,
+    "errorMargin": 0.1, "shareMargin": 0.1, "latencyTolerance": 1.0, "predictionTolerance": 1.0,
+    "minimumRequests": 50, "replayRequests": 0,
     "strategy": {"type": "canary", "percent": 50, "minutes": 4},
 }  # fmt: skip
 """Wide margins: proof needs few requests, and a rehearsal less time."""

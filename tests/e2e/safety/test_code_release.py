@@ -24,6 +24,7 @@ ENOUGH: dict[str, Any] = {
     "strategy": {"type": "canary", "percent": 50, "minutes": 40},
     "minimumRequests": 50,
     "errorMargin": 0.1,
+    "shareMargin": 0.1,
     "latencyTolerance": None,
 }
 """A canary that can be proven in its 40 seconds, on a busy machine, too."""

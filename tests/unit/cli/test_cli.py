@@ -15,7 +15,6 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 from safe_deploy.domain import canonical
 from safe_deploy.domain.release import State
 from safe_deploy.gateways import clients
@@ -26,6 +25,7 @@ from safe_deploy.gateways.table import Table
 from cli.__main__ import main
 from cli.audit import digest
 from cli.stack import Stack
+from tests.fakes.memory import services_in_memory
 from tests.fakes.story import FIRST, SECOND
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ def app(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[Tabl
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     clients.client.cache_clear()
-    with mock_aws():
+    with services_in_memory("cloudformation", "dynamodb", "s3", "stepfunctions"):
         template = {
             "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
             "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},

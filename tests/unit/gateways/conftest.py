@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 from safe_deploy.gateways import clients
 
+from tests.fakes.memory import services_in_memory
 from tests.fakes.story import ARTIFACTS, ENVIRONMENT
 
 Stub = Callable[[str], Stubber]
@@ -30,7 +30,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator
 @pytest.fixture
 def aws(settings: None) -> Iterator[None]:
     """moto's AWS with the app's tables, bucket and topic."""
-    with mock_aws():
+    with services_in_memory("dynamodb", "s3", "sns"):
         dynamodb: Any = boto3.client("dynamodb")
         for name in (ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["AUDIT_TABLE_NAME"]):
             dynamodb.create_table(

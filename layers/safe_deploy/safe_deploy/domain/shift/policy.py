@@ -36,6 +36,7 @@ class CanaryPolicy:
             Strategy.parse(given.object("strategy")),
             AnalysisPolicy(
                 error_margin=given.number("errorMargin", above=0, below=1),
+                share_margin=given.number("shareMargin", above=0, below=0.5),
                 latency_tolerance=tolerance("latencyTolerance"),
                 prediction_tolerance=tolerance("predictionTolerance"),
                 minimum_requests=given.integer("minimumRequests", minimum=1, maximum=10**6),
