@@ -85,16 +85,18 @@ def tell_the_story(account: Account, evidence: Evidence, options: argparse.Names
     _drop(stack, "trips-2019", "2019.csv.gz")
     evidence.second = _release(account, stack, evidence, options.interactive, traffic)
 
-    account.act("While release 1 is kept warm: compare what it was asked in 2019 with its world of 2018")
-    evidence.third = bad_release.drop(evidence)
-    _monitor(account, stack, evidence)
-
     account.act("Release 3 changes only the inference function's memory; under traffic, its answers turn wrong")
+    monitoring = _start_monitoring(stack, evidence)
+    account.line("Meanwhile the monitor compares what releases 1 and 2 were asked with the worlds they know")
+    evidence.third = bad_release.drop(evidence)
     bad_release.follow(
         evidence.third, account, evidence, traffic, lambda link: _approve(account, link, options.interactive)
     )
     for line in bad_release.lines(evidence.third, evidence.record(evidence.third.release_id)):
         account.line(line)
+
+    account.act("The monitor: traffic of 2019 against release 1's world of 2018, and against release 2's")
+    _tell_drift(account, evidence, monitoring)
 
     account.act("Release 2 settles: its predecessor's time is over")
     _settle(account, evidence.second)
@@ -146,7 +148,8 @@ def _release(
     for line in evidence.shift_lines(release_id):
         account.line(line)
     if not execution.is_in("Is There a Predecessor?"):
-        raise DemoError(f"the release did not go live: {described.get('cause')}")
+        found = evidence.hook_failures(release_id)
+        raise DemoError(f"the release did not go live: {described.get('cause')} {'; '.join(found)}")
     account.line(f"Release {release_id} is live", good=True)
     return execution
 
@@ -176,7 +179,7 @@ def _tell(account: Account, step: Step) -> None:
         account.line(f"{step.state:<34} {step.seconds:6.1f} s")
 
 
-def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
+def _start_monitoring(stack: Stack, evidence: Evidence) -> dict[int, Execution]:
     client, running = stack.aws.client("stepfunctions"), dict[int, Execution]()
     for number, release in enumerate((evidence.first, evidence.second), start=1):
         if release is None:
@@ -186,6 +189,10 @@ def _monitor(account: Account, stack: Stack, evidence: Evidence) -> None:
             input=evidence.monitoring_window(evidence.id_of(release)),
         )
         running[number] = Execution(stack.aws, started["executionArn"])
+    return running
+
+
+def _tell_drift(account: Account, evidence: Evidence, running: dict[int, Execution]) -> None:
     for number, execution in running.items():
         described = execution.follow(lambda _step: None)
         evidence.monitored[number] = described
@@ -222,7 +229,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--interactive", action="store_true", help="print the approval link and wait for your click")
     parser.add_argument("--keep", action="store_true", help="leave localaws running at the end, until Ctrl-C")
     parser.add_argument("--port", type=int, default=0, help="port of localaws (default: a free one)")
-    parser.add_argument("--rate", type=float, default=20.0, help="requests a second of live traffic")
+    parser.add_argument("--rate", type=float, default=15.0, help="requests a second of live traffic")
     parser.add_argument("--time-scale", type=float, default=30.0, help="AWS seconds that pass in a real one")
     parser.add_argument("--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes")
     return parser.parse_args(arguments)

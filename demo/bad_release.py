@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from demo.checks import Evidence
     from demo.traffic import Answer, Traffic
 
-FACTOR = 1.8
+FACTOR = 3.0
 MEMORY = 768
 """Megabytes: the only thing that this release is meant to change."""
 

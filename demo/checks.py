@@ -97,6 +97,11 @@ class Evidence:
                 lines.append(f"  {finding['metric']}: {estimate['figure']} {figures}")
         return lines
 
+    def hook_failures(self, release_id: str) -> list[str]:
+        """What CodeDeploy's hooks found wrong with a release."""
+        checks = (self.record(release_id).get(name) or {} for name in ("versionCheck", "trafficCheck"))
+        return [str(failure) for check in checks for failure in check.get("failures", [])]
+
     def report(self, number: int, file: str) -> dict[str, Any]:
         """A file that the monitor wrote for release `number`, read from S3."""
         output = json.loads(self.monitored[number]["output"])["output"]
