@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from localaws.cloudwatch.metrics import Datapoint
@@ -41,11 +41,13 @@ class EventBridge(Service):
         self.deliveries.stop()
 
     def take(self, event: dict[str, Any], bus: str = "default") -> None:
-        """Deliver an event to whatever rules of a bus want it, in the background."""
-        self.deliveries.run(lambda: self._fan_out(event, bus))
+        """Deliver an event, in the background, to whatever rules of a bus want it now."""
+        wanting = list(self.rules.wanting(event, bus))
+        if wanting:
+            self.deliveries.run(lambda: self._fan_out(event, wanting))
 
-    def _fan_out(self, event: Mapping[str, Any], bus: str) -> None:
-        for rule in self.rules.wanting(event, bus):
+    def _fan_out(self, event: Mapping[str, Any], wanting: Sequence[Rule]) -> None:
+        for rule in wanting:
             self._measure(rule.arn, "MatchedEvents", "TriggeredRules")
             for target in rule.targets:
                 self._send(event, rule, target)
