@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("localaws.sagemaker")
 FLUSH_AFTER = 5.0
 """AWS seconds after which captured records are in S3; AWS takes up to minutes."""
-SHORTEST = 0.2
+SHORTEST = 1.0
 """Real seconds between two files at least, however fast time passes."""
 FLUSH_AT = 1000
 """Records of one file at most."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ class Transfer:
         bucket, key = split_uri(uri)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._client.download_file(bucket, key, str(target), Config=IN_THIS_THREAD)
+            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]  # one request; a job reads many small files
+            with target.open("wb") as file:
+                shutil.copyfileobj(body, file)
         except (ClientError, BotoCoreError) as error:
             raise TransferError(f"could not read {uri}: {error}") from error
 

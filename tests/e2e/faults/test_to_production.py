@@ -76,10 +76,10 @@ def test_a_firing_alarm_sends_traffic_back(whole: Whole) -> None:
     cloudwatch = whole.app.stack.aws.client("cloudwatch")
     fired: list[str] = []
 
-    def fire(_seen: Seen) -> None:
+    def fire(seen: Seen) -> None:
         if not fired and whole.shares():
-            alarms = cloudwatch.describe_alarms(AlarmNamePrefix="parcels")
-            fired.extend(a["AlarmName"] for a in alarms["MetricAlarms"] if "Candidate" in a["AlarmName"])
+            alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"parcels-{whole.release_id(seen)}-")
+            fired.extend(a["AlarmName"] for a in alarms["MetricAlarms"])
             for name in fired:
                 cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="injected")
 
