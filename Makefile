@@ -3,7 +3,7 @@ PYTHON ?= python3
 TOOLS := .venvs/tools/bin
 JOBS := .venvs/jobs/bin
 # Two at once: most tests wait for a process or a socket.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
 # What commands of their own run.
 LONG := approval browser e2e/approval e2e/faults e2e/safety
 export SAM_CLI_TELEMETRY := 0
@@ -27,8 +27,9 @@ test: setup ## The tests, in under ten minutes: units, template, machines, jobs,
 	@$(JOBS)/python -m pytest tests/jobs $(SIDE_BY_SIDE) $(ARGS)
 	@$(TOOLS)/python -m pytest $(addprefix --ignore=tests/,jobs $(LONG)) $(SIDE_BY_SIDE) $(ARGS)
 
-test-fast: setup ## The tests that need no running world, under a minute
-	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(SIDE_BY_SIDE) $(ARGS)
+test-fast: setup ## The product's own tests, without any AWS, in under a minute
+	@$(TOOLS)/python -m pytest tests/unit tests/template tests/statemachine tests/docs $(addprefix --ignore=tests/unit/,cli gateways localaws) \
+		--hypothesis-profile=fast $(SIDE_BY_SIDE) $(ARGS)
 
 test-approval: setup ## Approvals: scanners (in Chromium, too, which this installs), replays, races, crashes, the pages' looks
 	@scripts/get_browser.sh

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fast", max_examples=10)
+"""For `make test-fast`; `make test` tries the usual hundred."""
 
 SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py", "tests/e2e/safety/test_stopped.py")
 
@@ -13,4 +17,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.nodeid.split("::", 1)[0]
         item.add_marker(pytest.mark.xdist_group("app" if file in SHARES_ONE_APP else file))
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e"))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The whole app first, since it takes longest; the demo when that is over, for it wants a core of its own."""
+    if item.nodeid.startswith("tests/e2e/test_demo.py"):
+        return 2
+    if item.nodeid.startswith("tests/e2e"):
+        return 0
+    return 1 if item.nodeid.startswith("tests/localaws") else 3

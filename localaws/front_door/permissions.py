@@ -70,6 +70,8 @@ RESOURCES: dict[str, list[tuple[str, str]]] = {
     ],
     "application-autoscaling": [("ResourceId", "scalable-target/*")],
     "sns": [("TopicArn", "{}"), ("TargetArn", "{}"), ("Name", "{}"), ("ResourceArn", "{}")],
+    "sesv2": [("FromEmailAddress", "identity/{}")],
+    "ses": [("Source", "identity/{}")],
     "dynamodb": [("TableName", "table/{}"), ("ResourceArn", "{}")],
     "events": [("Rule", "rule/{}"), ("EventBusName", "event-bus/{}"), ("Name", "rule/{}")],
     "scheduler": [("Name", "schedule/{GroupName}/{}"), ("GroupName", "schedule-group/{}")],

@@ -5,11 +5,11 @@ The tests tell one story and run in their order.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import shutil
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.e2e
 
 MODEL = "parcels-asks"
 ADA, BOB = "ada@example.com", "bob@example.com"
+SCANNER = "127.0.0.2"
 
 
 @dataclass
@@ -45,6 +46,7 @@ def asked(deploy: Callable[..., App], source_with_toy_model: Path, tmp_path_fact
     source = tmp_path_factory.mktemp("asks") / "source"
     shutil.copytree(source_with_toy_model, source)
     app = deploy(source, MODEL, MODEL, f"ApproverEmails={ADA},{BOB}", "SenderEmail=releases@example.com")
+    app.stack.aws.client("sesv2").create_email_identity(EmailIdentity="releases@example.com")  # as operators have to
     sample = next(iter(sorted((source / "model" / "samples").glob("*.csv*"))))
     execution = app.drop("first", {sample.name: sample.read_bytes()})
     app.asked(execution)
@@ -64,15 +66,20 @@ def personal_links(app: App, release_id: str) -> dict[str, str]:
     return found
 
 
-def over_http(method: str, url: str, form: dict[str, str] | None, _address: str, agent: str) -> tuple[int, str]:
-    """A browser as scanners have one."""
-    data = urllib.parse.urlencode(form).encode() if form is not None else None
-    request = urllib.request.Request(url, data, {"User-Agent": agent}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+def over_http(method: str, url: str, form: dict[str, str] | None, address: str, agent: str) -> tuple[int, str]:
+    """A browser as scanners have one, at an address of its own; what lies outside the app it can't reach."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "http" or parts.hostname != "localhost":
+        return 0, ""
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20, source_address=(address, 0))
+    headers = {"User-Agent": agent}
+    if form is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    with contextlib.closing(connection):
+        path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request(method, path, urllib.parse.urlencode(form or {}) if form is not None else None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def test_each_approver_has_a_link_and_the_topic_none(asked: Asked) -> None:
@@ -87,8 +94,8 @@ def test_a_reminder_is_scheduled_before_the_time_is_up(asked: Asked) -> None:
 
 
 def test_scanners_decide_nothing(asked: Asked) -> None:
-    for link in asked.links.values():
-        assert {200, 422} <= set(scan(over_http, link, ("here",)))
+    """One scanner, so that the limit of visits isn't reached; many of them are tried elsewhere, without a world."""
+    assert {200, 422} <= set(scan(over_http, asked.links[ADA], (SCANNER,)))
     assert asked.app.release_of(asked.execution)["state"] == "AwaitingApproval"
     status, page, headers = open_page(asked.links[ADA])
     assert (status, headers["cache-control"]) == (200, "no-store")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from safe_deploy.domain.attempts import LIMIT
+from safe_deploy.domain.attempts import LIMITS
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.release import State
@@ -154,13 +154,16 @@ def test_a_used_form_is_shown_anew_and_nothing_typed_is_lost(story: Story, link:
 
 def test_too_many_visits_are_turned_away_and_noted_once(story: Story, link: str) -> None:
     wrong = guesses(link)[0]
-    for _ in range(LIMIT):
+    for _ in range(LIMITS["address"]):
         assert story.show(wrong)["statusCode"] == 404
     for page in (story.show(wrong), story.show(link), story.decide(link)):
         assert page["statusCode"] == 429
     assert state(story) is ApprovalState.PENDING
     (noted,) = [entry for entry in story.outside.memory.audit if entry["event"] == "Too many visits"]
     assert noted["actor"] == "192.0.2.10"
+    elsewhere = visit("GET", link)
+    elsewhere["requestContext"]["http"]["sourceIp"] = "192.0.2.11"
+    assert story.call("show_approval", elsewhere)["statusCode"] == 200, "a wild scanner keeps nobody else out"
     story.outside.clock.advance(600)
     assert story.show(link)["statusCode"] == 200
 
