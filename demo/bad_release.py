@@ -112,13 +112,20 @@ def lines(bad: BadRelease, record: dict[str, Any]) -> list[str]:
     """The evidence, as it was recorded: the metric, by how much, on how many requests, and who saw it."""
     shift = record["shift"]
     told = [f"Caught {bad.ended - bad.turned_bad:.1f} s after it turned bad: {shift['reason']}"]
+    told += finding_lines(shift)
+    counts = Counter(answer.status for answer in bad.seen)
+    told.append(f"  {len(bad.seen)} of {bad.asked} requests meanwhile met release 3, with status {dict(counts)}")
+    return told
+
+
+def finding_lines(shift: dict[str, Any]) -> list[str]:
+    """What the analysis measured of each metric, candidate against champion."""
+    told = []
     for finding in shift["findings"]:
         estimate = finding["estimate"]
         if estimate is not None:
             figures = f"{float(estimate['candidate']):.3g} against {float(estimate['champion']):.3g}"
             told.append(f"  {finding['metric']}: {estimate['figure']} {figures}")
-    counts = Counter(answer.status for answer in bad.seen)
-    told.append(f"  {len(bad.seen)} of {bad.asked} requests meanwhile met release 3, with status {dict(counts)}")
     return told
 
 

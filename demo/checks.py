@@ -90,12 +90,7 @@ class Evidence:
         live, verdict = shift["live"], f"The analysis says: {shift['status']}. {shift['reason']}"
         counts = f"{live['candidate']} live requests of the candidate, {live['champion']} of the champion"
         lines = [verdict, f"  on {counts}, and {shift['replayed']} captured ones replayed, in {shift['looks']} looks"]
-        for finding in shift["findings"]:
-            estimate = finding["estimate"]
-            if estimate is not None:
-                figures = f"{float(estimate['candidate']):.3g} against {float(estimate['champion']):.3g}"
-                lines.append(f"  {finding['metric']}: {estimate['figure']} {figures}")
-        return lines
+        return [*lines, *bad_release.finding_lines(shift)]
 
     def hook_failures(self, release_id: str) -> list[str]:
         """What CodeDeploy's hooks found wrong with a release."""

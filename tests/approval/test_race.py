@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -24,7 +23,7 @@ from safe_deploy.gateways.audit import TableAudit
 from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.table import Table
 
-from tests.fakes.memory import services_in_memory
+from tests.fakes.memory import make_tables, services_in_memory
 from tests.fakes.story import FIRST, Story
 
 ROUNDS = 1000
@@ -76,13 +75,7 @@ def records(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[
 
         monkeypatch.setattr(Table, name, serialized)
     with services_in_memory("dynamodb"):
-        for table in ("records", "audit"):
-            boto3.client("dynamodb").create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        make_tables("records", "audit")
 
         def audit() -> TableAudit:
             return TableAudit(Table("audit"))

@@ -19,6 +19,14 @@ from demo.stack import ROOT, DemoError, LocalAws, Stack
 
 SAMPLES = ROOT / "model" / "samples"
 TIME_SCALE = 60.0
+PROVABLE: dict[str, Any] = {
+    "strategy": {"type": "canary", "percent": 50, "minutes": 40},
+    "minimumRequests": 50,
+    "errorMargin": 0.1,
+    "shareMargin": 0.1,
+    "latencyTolerance": None,
+}
+"""A canary, for the section of policy.json, that can be proven in its 40 seconds, on a busy machine, too."""
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import boto3
 from moto import mock_aws
 from moto.backends import get_backend
 
@@ -23,3 +24,14 @@ def services_in_memory(*names: str) -> Iterator[None]:
         yield
     finally:
         moto.stop(remove_data=False)
+
+
+def make_tables(*names: str) -> None:
+    """Tables with the app's keys."""
+    for name in names:
+        boto3.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )

@@ -12,22 +12,13 @@ import pytest
 
 from demo.release import Execution, decide, open_page
 from demo.traffic import SignedClient, Traffic, rows_of
-from tests.e2e.conftest import App, toy_tree
+from tests.e2e.conftest import PROVABLE, App, toy_tree
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 MODEL = "parcels-code"
 CODE = {"release": "code", "description": "Say which code answers"}
-
-ENOUGH: dict[str, Any] = {
-    "strategy": {"type": "canary", "percent": 50, "minutes": 40},
-    "minimumRequests": 50,
-    "errorMargin": 0.1,
-    "shareMargin": 0.1,
-    "latencyTolerance": None,
-}
-"""A canary that can be proven in its 40 seconds, on a busy machine, too."""
 
 
 @dataclass
@@ -86,7 +77,7 @@ def changed(deploy: Callable[..., App], tmp_path_factory: pytest.TempPathFactory
     source = toy_tree(tmp_path_factory.mktemp("code") / "source")
     policy = json.loads((source / "model" / "policy.json").read_text())
     policy["production"]["graceMinutes"] = 2
-    policy["canary"] |= ENOUGH
+    policy["canary"] |= PROVABLE
     (source / "model" / "policy.json").write_text(json.dumps(policy))
     app = deploy(source, MODEL, MODEL)
     samples = source / "model" / "samples"

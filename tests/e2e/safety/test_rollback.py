@@ -19,7 +19,7 @@ import pytest
 from demo.release import Execution
 from demo.stack import LocalAws
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import App
+from tests.e2e.conftest import PROVABLE, App
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -27,14 +27,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 MODEL = "parcels-back"
 GRACE_MINUTES = 60  # 60 s here: long enough for several changes within it, short enough to wait for its end
 BY = "Ada Lovelace"
-ENOUGH: dict[str, Any] = {
-    "strategy": {"type": "canary", "percent": 50, "minutes": 40},
-    "minimumRequests": 50,
-    "errorMargin": 0.1,
-    "shareMargin": 0.1,
-    "latencyTolerance": None,
-}
-"""A canary that can be proven in its 40 seconds, on a busy machine, too."""
 
 
 @dataclass
@@ -131,7 +123,7 @@ def story(
     shutil.copytree(source_with_toy_model, tree)
     policy = json.loads((tree / "model/policy.json").read_text())
     policy["production"]["graceMinutes"] = GRACE_MINUTES
-    policy["canary"] |= ENOUGH
+    policy["canary"] |= PROVABLE
     (tree / "model/policy.json").write_text(json.dumps(policy))
     app = deploy(tree, MODEL, MODEL)
     traffic = Traffic(app.stack.outputs["ApiUrl"], rows_of(tree / "model/samples/traffic.csv.gz"), rate=20.0)

@@ -25,7 +25,7 @@ from safe_deploy.gateways.table import Table
 from cli.__main__ import main
 from cli.audit import digest
 from cli.stack import Stack
-from tests.fakes.memory import services_in_memory
+from tests.fakes.memory import make_tables, services_in_memory
 from tests.fakes.story import FIRST, SECOND
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -53,17 +53,7 @@ def app(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[Tabl
             "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
         }
         boto3.client("cloudformation").create_stack(StackName="taxi-fare", TemplateBody=json.dumps(template))
-        names = ("pk", "sk")
-        for table in ("records", "audit"):
-            boto3.client("dynamodb").create_table(
-                TableName=table,
-                KeySchema=[
-                    {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        make_tables("records", "audit")
         s3: Any = boto3.client("s3")
         s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         evidence = {"candidate": {"metrics": {"rmse": 4.0}}, "champion": {"metrics": {"rmse": 5.0}}}

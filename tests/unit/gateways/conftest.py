@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from safe_deploy.gateways import clients
 
-from tests.fakes.memory import services_in_memory
+from tests.fakes.memory import make_tables, services_in_memory
 from tests.fakes.story import ARTIFACTS, ENVIRONMENT
 
 Stub = Callable[[str], Stubber]
@@ -31,20 +31,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator
 def aws(settings: None) -> Iterator[None]:
     """moto's AWS with the app's tables, bucket and topic."""
     with services_in_memory("dynamodb", "s3", "sns"):
-        dynamodb: Any = boto3.client("dynamodb")
-        for name in (ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["AUDIT_TABLE_NAME"]):
-            dynamodb.create_table(
-                TableName=name,
-                KeySchema=[
-                    {"AttributeName": "pk", "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
-                ],
-                AttributeDefinitions=[
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        make_tables(ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["AUDIT_TABLE_NAME"])
         s3: Any = boto3.client("s3")
         s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         s3.put_bucket_versioning(Bucket=ARTIFACTS, VersioningConfiguration={"Status": "Enabled"})
