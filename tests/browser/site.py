@@ -14,6 +14,8 @@ from tests.fakes.story import ARTIFACTS, FIRST, MODEL, ROOT, SECOND, SITE, Story
 
 TAXI: dict[str, Any] = json.loads((Path(__file__).parent / "taxi.json").read_text())
 """What the jobs left of the shipped samples: 2019 against the champion of 2018."""
+ADDRESS = "x-address-in-tests"
+"""A browser can't choose the address that it comes from; here it says one in this header."""
 
 
 class Server:
@@ -71,7 +73,7 @@ def event(request: BaseHTTPRequestHandler, body: bytes) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((ROOT / "events/show_approval/link_opened.json").read_text())
     found["rawPath"] = found["requestContext"]["http"]["path"] = parts.path
     found["requestContext"]["http"]["method"] = request.command
-    found["requestContext"]["http"]["sourceIp"] = request.client_address[0]
+    found["requestContext"]["http"]["sourceIp"] = request.headers.get(ADDRESS, request.client_address[0])
     found["requestContext"]["domainName"] = request.headers.get("host", "")
     found["pathParameters"] = {"id": parts.path.rpartition("/")[2]}
     found["rawQueryString"] = parts.query
