@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 
 from demo.release import Execution, approval_link, decide, mails
 from demo.stack import ROOT, DemoError, LocalAws, Stack
@@ -74,6 +75,13 @@ class App:
             raise DemoError(f"{ended['status']}: {ended.get('error')}: {ended.get('cause')}")
         return ended
 
+    def record(self, release_id: str) -> dict[str, Any]:
+        """A release's record, from the table; empty when there is none."""
+        key = {"pk": {"S": "RELEASE"}, "sk": {"S": release_id}}
+        table = self.stack.aws.client("dynamodb")
+        found = table.get_item(TableName=self.stack.outputs["TableName"], Key=key, ConsistentRead=True)
+        return plain(found.get("Item", {}))
+
     def release_of(self, execution: Execution) -> dict[str, Any]:
         """The record of an execution's release, from the table."""
         table = self.stack.aws.client("dynamodb")
@@ -85,7 +93,7 @@ class App:
         for page in pages:
             for item in page["Items"]:
                 if item.get("executionArn", {}).get("S") == execution.arn:
-                    return {name: next(iter(value.values())) for name, value in item.items()}
+                    return plain(item)
         raise DemoError(f"no release is recorded for {execution.arn}")
 
     def asked(self, execution: Execution, patience: float = 200) -> str:
@@ -150,6 +158,16 @@ class App:
         )
         return described
 
+    def shares(self) -> dict[str, float]:
+        """Version → share, where the alias gives one to another than its main version."""
+        found: dict[str, float] = (self.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return found
+
+
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of a table in Python's own types."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
 
 @pytest.fixture(scope="session")
 def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., App]:
@@ -181,18 +199,26 @@ def trips() -> dict[int, bytes]:
     return found
 
 
+MakeSource = Callable[..., Path]
+
+
 @pytest.fixture(scope="session")
-def source_with_toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source tree with nothing changed but the model's folder."""
-    return toy_tree(tmp_path_factory.mktemp("toy") / "source")
+def toy_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
+    """Make a source tree with nothing changed but the model's folder, and in its policy what is given by section."""
 
+    def made(**policy: dict[str, Any]) -> Path:
+        tree = tmp_path_factory.mktemp("toy")
+        for name in ("template.yaml", "samconfig.toml"):
+            shutil.copy(ROOT / name, tree / name)
+        for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        toy = ROOT / "tests" / "models" / "toy"
+        shutil.copytree(toy, tree / "model", ignore=shutil.ignore_patterns("__pycache__"))
+        path = tree / "model" / "policy.json"
+        document = json.loads(path.read_text())
+        for section, values in policy.items():
+            document[section] |= values
+        path.write_text(json.dumps(document))
+        return tree
 
-def toy_tree(tree: Path) -> Path:
-    """Copy what is deployed to `tree`, with the toy model in the model's folder."""
-    tree.mkdir()
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, tree / name)
-    for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
-        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tests" / "models" / "toy", tree / "model", ignore=shutil.ignore_patterns("__pycache__"))
-    return tree
+    return made

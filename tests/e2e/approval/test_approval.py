@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,7 @@ import pytest
 from cli.__main__ import main
 from demo.release import Execution, mails, open_page
 from tests.approval.scanner import scan
-from tests.e2e.conftest import App
+from tests.e2e.conftest import App, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = pytest.mark.e2e
@@ -41,10 +39,9 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(deploy: Callable[..., App], source_with_toy_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def asked(deploy: Callable[..., App], toy_source: MakeSource) -> Asked:
     """A release of the toy model, whose approvers got personal links."""
-    source = tmp_path_factory.mktemp("asks") / "source"
-    shutil.copytree(source_with_toy_model, source)
+    source = toy_source()
     app = deploy(source, MODEL, MODEL, f"ApproverEmails={ADA},{BOB}", "SenderEmail=releases@example.com")
     app.stack.aws.client("sesv2").create_email_identity(EmailIdentity="releases@example.com")  # as operators have to
     sample = next(iter(sorted((source / "model" / "samples").glob("*.csv*"))))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App
+from tests.e2e.conftest import PROVABLE, App, MakeSource
 from tests.e2e.faults.whole import Whole
 
 FAULTY: dict[str, Any] = {**PROVABLE, "shareMargin": 0.2, "latencyTolerance": 1.0, "predictionTolerance": 0.5}
@@ -19,15 +17,11 @@ FAULTY: dict[str, Any] = {**PROVABLE, "shareMargin": 0.2, "latencyTolerance": 1.
 
 
 @pytest.fixture(scope="session")
-def whole(deploy: Callable[..., App], source_with_toy_model: Path) -> Iterator[Whole]:
+def whole(deploy: Callable[..., App], toy_source: MakeSource) -> Iterator[Whole]:
     """One deployed app for all; the champion is whichever release went live last."""
-    policy = source_with_toy_model / "model" / "policy.json"
-    document = json.loads(policy.read_text())
-    document["production"]["graceMinutes"] = 1
-    document["canary"] |= FAULTY
-    policy.write_text(json.dumps(document))
-    app = deploy(source_with_toy_model, "parcels", "parcels")
-    samples = source_with_toy_model / "model" / "samples"
+    source = toy_source(production={"graceMinutes": 1}, canary=FAULTY)
+    app = deploy(source, "parcels", "parcels")
+    samples = source / "model" / "samples"
     lines = gzip.decompress((samples / "parcels.csv.gz").read_bytes()).decode().splitlines()
     users = Traffic(app.stack.outputs["ApiUrl"], rows_of(samples / "traffic.csv.gz"), rate=8)
     found = Whole(app, users, lines)

@@ -77,7 +77,7 @@ def test_a_firing_alarm_sends_traffic_back(whole: Whole) -> None:
     fired: list[str] = []
 
     def fire(seen: Seen) -> None:
-        if not fired and whole.shares():
+        if not fired and whole.app.shares():
             alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"parcels-{whole.release_id(seen)}-")
             fired.extend(a["AlarmName"] for a in alarms["MetricAlarms"])
             for name in fired:

@@ -100,7 +100,7 @@ class Whole:
                     inject(YES)
                     decide(link, decision="approve", model_name=self.app.model_name, name="Test Person")
                 approved = bool(link)
-            if waiting.get(TRAFFIC) and self.shares():
+            if waiting.get(TRAFFIC) and self.app.shares():
                 inject(TRAFFIC)
             during(seen)
             return False
@@ -129,11 +129,6 @@ class Whole:
         """The id that the machine derives from its execution."""
         started = seen.execution.describe()["startDate"].astimezone(UTC)
         return f"{started:%Y%m%d-%H%M%S}-{sha256(seen.execution.arn.encode()).hexdigest()[:4]}"
-
-    def shares(self) -> dict[str, float]:
-        """Version → share, where the alias gives one to another than its main version."""
-        found: dict[str, float] = (self.app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return found
 
     def stopped_in(self, name: str, state: str, *, made: bool, code: bool = False) -> Seen:
         """Make a release, stop its execution by hand in a state, and wait until that is told and tidied up."""
@@ -177,7 +172,7 @@ class Whole:
             problems.append(f"users' requests failed: {[(a.status, a.body[:80]) for a in failed[:3]]}")
         if strikes and not seen.struck:
             problems.append("the fault never struck")
-        if self.shares():
+        if self.app.shares():
             problems.append("traffic is still being shifted")
         count = str(innocent) + (f" ({len(failed)} by the candidate)" if seen.bad_answers else "")
         words = ", ".join(left) or "nothing"
@@ -187,16 +182,7 @@ class Whole:
         entered = seen.execution.entered()
         if seen.ended["status"] != "ABORTED":
             return entered[-1] if entered[-1] in ends() else f"{entered[-1]}: {seen.ended['status']}"
-        return f"Stopped, recorded as {self.record(release).get('state', 'nothing')}"
-
-    def record(self, release: str) -> dict[str, Any]:
-        """A release's record, as it is in the table."""
-        item = self.app.stack.aws.client("dynamodb").get_item(
-            TableName=self.app.stack.outputs["TableName"],
-            Key={"pk": {"S": "RELEASE"}, "sk": {"S": release}},
-            ConsistentRead=True,
-        )
-        return {name: next(iter(value.values())) for name, value in item.get("Item", {}).items()}
+        return f"Stopped, recorded as {self.app.record(release).get('state', 'nothing')}"
 
     def _told(self, release: str) -> list[str]:
         subjects = [str(mail.get("subject", "")) for mail in self.app.mails_about(release)]

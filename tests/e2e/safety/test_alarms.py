@@ -7,14 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.release import open_page
 from demo.traffic import SignedClient
-from tests.e2e.conftest import App
+from tests.e2e.conftest import App, MakeSource
 
 pytestmark = pytest.mark.e2e
 
@@ -72,10 +71,11 @@ def audit(app: App, release: str) -> list[dict[str, Any]]:
 
 
 def test_a_release_is_stopped_by_an_alarm_that_fires_and_goes_on_when_the_glass_is_broken(
-    deploy: Callable[..., App], source_with_toy_model: Path
+    deploy: Callable[..., App], toy_source: MakeSource
 ) -> None:
-    app = deploy(source_with_toy_model, "guarded", "guarded")
-    (sample,) = sorted((source_with_toy_model / "model" / "samples").glob("parcels*"))
+    source = toy_source(production={"graceMinutes": 1})
+    app = deploy(source, "guarded", "guarded")
+    (sample,) = sorted((source / "model" / "samples").glob("parcels*"))
     files = {sample.name: sample.read_bytes()}
     first = app.drop("first", files)
     app.approve(app.asked(first))
@@ -109,9 +109,11 @@ def test_a_release_is_stopped_by_an_alarm_that_fires_and_goes_on_when_the_glass_
         app.approve(link)
         mended = json.loads(app.succeeded(third)["output"])["releaseId"]
         assert app.alias()["FunctionVersion"] == "4"
-        begun = len(statuses)
         wait_for(app, "OK")
-        assert set(statuses[begun:]) == {200}
+        before = len(statuses)
+        while len(statuses) < before + 20:
+            time.sleep(0.1)
+        assert set(statuses[before:]) == {200}
     (entry,) = [item for item in audit(app, mended) if item["event"]["S"] == "Break glass"]
     assert entry["actor"] == {"S": "Grace"}
     assert "guarded-ErrorAlarm" in json.dumps(entry["detail"])

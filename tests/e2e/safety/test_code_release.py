@@ -12,7 +12,7 @@ import pytest
 
 from demo.release import Execution, decide, open_page
 from demo.traffic import SignedClient, Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App, toy_tree
+from tests.e2e.conftest import PROVABLE, App, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -72,13 +72,9 @@ class Changed:
 
 
 @pytest.fixture(scope="module")
-def changed(deploy: Callable[..., App], tmp_path_factory: pytest.TempPathFactory) -> Changed:
+def changed(deploy: Callable[..., App], toy_source: MakeSource) -> Changed:
     """The toy model, live; its code as it was first deployed."""
-    source = toy_tree(tmp_path_factory.mktemp("code") / "source")
-    policy = json.loads((source / "model" / "policy.json").read_text())
-    policy["production"]["graceMinutes"] = 2
-    policy["canary"] |= PROVABLE
-    (source / "model" / "policy.json").write_text(json.dumps(policy))
+    source = toy_source(production={"graceMinutes": 2}, canary=PROVABLE)
     app = deploy(source, MODEL, MODEL)
     samples = source / "model" / "samples"
     execution = app.drop("parcels", {"parcels.csv.gz": (samples / "parcels.csv.gz").read_bytes()})

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from demo.release import Execution
 from demo.stack import LocalAws
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App
+from tests.e2e.conftest import PROVABLE, App, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -62,19 +60,12 @@ class Story:
     def serving(self) -> str:
         """Which release the alias names, without weights."""
         alias = self.app.alias()
-        assert not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+        assert not self.app.shares()
         function = self.app.stack.outputs["PredictFunctionName"]
         version = self.app.stack.aws.client("lambda").get_function_configuration(
             FunctionName=function, Qualifier=alias["FunctionVersion"]
         )
         return str(version["Environment"]["Variables"]["RELEASE_ID"])
-
-    def record(self, release_id: str) -> dict[str, Any]:
-        """A release's record, strings only."""
-        table = self.app.stack.aws.client("dynamodb")
-        key = {"pk": {"S": "RELEASE"}, "sk": {"S": release_id}}
-        found = table.get_item(TableName=self.app.stack.outputs["TableName"], Key=key, ConsistentRead=True)["Item"]
-        return {name: next(iter(value.values())) for name, value in found.items()}
 
     def schedules(self) -> set[str]:
         """What is monitored."""
@@ -98,9 +89,9 @@ class Story:
         return len(answers)
 
 
-def shortened(parcels: bytes, lines: int) -> bytes:
+def shortened(rows: bytes, lines: int) -> bytes:
     """A drop of its own: the same without its last lines."""
-    return b"\n".join(parcels.splitlines()[:-lines])
+    return b"\n".join(rows.splitlines()[:-lines])
 
 
 def announced(execution: Execution) -> None:
@@ -110,23 +101,20 @@ def announced(execution: Execution) -> None:
 
 
 @pytest.fixture(scope="module")
-def parcels(source_with_toy_model: Path) -> bytes:
-    return (source_with_toy_model / "model" / "samples" / "parcels.csv.gz").read_bytes()
+def source(toy_source: MakeSource) -> Path:
+    return toy_source(production={"graceMinutes": GRACE_MINUTES}, canary=PROVABLE)
 
 
 @pytest.fixture(scope="module")
-def story(
-    deploy: Callable[..., App], source_with_toy_model: Path, tmp_path_factory: pytest.TempPathFactory, rows: bytes
-) -> Iterator[Story]:
+def rows(source: Path) -> bytes:
+    return gzip.decompress((source / "model/samples/parcels.csv.gz").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def story(deploy: Callable[..., App], source: Path, rows: bytes) -> Iterator[Story]:
     """Two releases have gone live; the first is still warm."""
-    tree = tmp_path_factory.mktemp("back") / "source"
-    shutil.copytree(source_with_toy_model, tree)
-    policy = json.loads((tree / "model/policy.json").read_text())
-    policy["production"]["graceMinutes"] = GRACE_MINUTES
-    policy["canary"] |= PROVABLE
-    (tree / "model/policy.json").write_text(json.dumps(policy))
-    app = deploy(tree, MODEL, MODEL)
-    traffic = Traffic(app.stack.outputs["ApiUrl"], rows_of(tree / "model/samples/traffic.csv.gz"), rate=20.0)
+    app = deploy(source, MODEL, MODEL)
+    traffic = Traffic(app.stack.outputs["ApiUrl"], rows_of(source / "model/samples/traffic.csv.gz"), rate=20.0)
     releases = []
     for number in range(2):
         execution = app.drop(f"drop-{number}", {"parcels.csv": shortened(rows, 1 + number)})
@@ -140,11 +128,6 @@ def story(
     traffic.stop()
 
 
-@pytest.fixture(scope="module")
-def rows(parcels: bytes) -> bytes:
-    return gzip.decompress(parcels)
-
-
 def test_production_goes_back_to_the_warm_predecessor_in_seconds(story: Story) -> None:
     began = time.monotonic()
     assert story.serving() == story.second
@@ -154,7 +137,7 @@ def test_production_goes_back_to_the_warm_predecessor_in_seconds(story: Story) -
     assert set(story.traffic.shares(time.monotonic() - 0.8)) == {story.first}
     assert story.no_request_failed(began) > 20
     assert took < 45, "no endpoint is made"
-    bad, good = story.record(story.second), story.record(story.first)
+    bad, good = story.app.record(story.second), story.app.record(story.first)
     assert (bad["state"], good["state"]) == ("RolledBack", "Live")
     assert bad["reason"] == f"{BY} went back to release {story.first}: answers look too low"
     text = story.mail(f"{MODEL}: is back on release {story.first}")
@@ -170,13 +153,13 @@ def test_production_goes_forward_again_by_the_same_command(story: Story) -> None
     story.recorded(story.roll_back(releaseId=story.second, reason="it was the data after all"))
     assert story.serving() == story.second
     story.no_request_failed(began)
-    assert (story.record(story.first)["state"], story.record(story.second)["state"]) == ("Live", "Live")
+    assert (story.app.record(story.first)["state"], story.app.record(story.second)["state"]) == ("Live", "Live")
     assert story.schedules() == {f"{MODEL}-{story.second}-monitor"}
 
 
 def test_after_the_last_grace_time_the_predecessor_is_retired_once_and_what_serves_stays(story: Story) -> None:
     """Three executions waited: the second release's and two rollbacks'. The first's time must not be the last's."""
-    began, kept = time.monotonic(), story.record(story.first)["keeper"]
+    began, kept = time.monotonic(), story.app.record(story.first)["keeper"]
     assert ":execution:" in kept
     assert "rollback" in kept, "the last who moved production away keeps it"
     retired = f"{MODEL}-{story.first}-prod"
@@ -188,7 +171,7 @@ def test_after_the_last_grace_time_the_predecessor_is_retired_once_and_what_serv
         assert time.monotonic() - began < 300
         time.sleep(0.5)
     assert described["status"] == "SUCCEEDED"
-    assert story.record(story.first)["state"] == "Retired"
+    assert story.app.record(story.first)["state"] == "Retired"
     assert story.app.sagemaker_resources() == {f"{MODEL}-{story.second}", f"{MODEL}-{story.second}-prod"}
     story.no_request_failed(began)
 
@@ -230,11 +213,7 @@ def test_a_shift_under_way_is_stopped_and_the_champion_serves_on(story: Story, r
     execution = story.app.drop("third", {"parcels.csv": shortened(rows, 3)})
     story.app.approve(story.app.asked(execution))
     release = story.app.release_of(execution)["releaseId"]
-
-    def shifting() -> bool:
-        return bool((story.app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights"))
-
-    described = execution.follow(lambda _: None, until=shifting)
+    described = execution.follow(lambda _: None, until=lambda: bool(story.app.shares()))
     assert described["status"] == "RUNNING", described
     ended = story.app.succeeded(story.roll_back(reason="not today"))
     assert json.loads(ended["output"])["status"] == "stopped"
@@ -265,7 +244,7 @@ def test_a_retired_release_is_made_anew_while_the_bad_one_serves(story: Story) -
     ended = story.app.succeeded(execution)
     assert json.loads(ended["output"])["releaseId"] == story.first
     assert story.app.sagemaker_resources() == {f"{MODEL}-{story.first}", f"{MODEL}-{story.first}-prod"}
-    assert story.record(story.second)["state"] == "RolledBack"
+    assert story.app.record(story.second)["state"] == "RolledBack"
     story.no_request_failed(began)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
 
 from demo.release import Execution
 from demo.stack import ROOT
@@ -36,21 +34,11 @@ def traffic(champion: tuple[App, str]) -> Iterator[Traffic]:
     sent.stop()
 
 
-def record(app: App, release_id: str) -> dict[str, Any]:
-    """A release's record."""
-    key = {"pk": {"S": "RELEASE"}, "sk": {"S": release_id}}
-    table = app.stack.aws.client("dynamodb")
-    item = table.get_item(TableName=app.stack.outputs["TableName"], Key=key, ConsistentRead=True)["Item"]
-    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-
-
 def rolled_back(app: App, execution: Execution, first: str) -> str:
     """Wait for a rollback whose champion serves alone and nothing of the candidate is left; its cause."""
     ended = app.ended(execution)
     assert (ended["status"], ended["error"]) == ("FAILED", "RolledBack"), ended
-    alias = app.alias()
-    assert alias["FunctionVersion"] == "2"
-    assert not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+    assert (app.alias()["FunctionVersion"], app.shares()) == ("2", {})
     assert app.sagemaker_resources() == {f"shifts-{first}", f"shifts-{first}-prod"}
     assert app.lock_holder() is None
     return str(ended["cause"])
@@ -64,7 +52,7 @@ def test_without_traffic_or_capture_nothing_is_promoted(champion: tuple[App, str
     cause = rolled_back(app, execution, first)
     assert "Not proven in time" in cause
     release = app.release_of(execution)["releaseId"]
-    shift = record(app, release)["shift"]
+    shift = app.record(release)["shift"]
     assert shift["status"] == "insufficient evidence"
     assert (shift["live"], shift["replayed"]) == ({"champion": 0, "candidate": 0}, 0)
     assert "Not proven in time" in json.dumps(app.mails_about(release))
@@ -80,22 +68,16 @@ def test_a_candidate_that_goes_bad_after_approval_is_rolled_back_by_the_analysis
     execution = app.drop("goes-bad", {"c.csv": data})
     app.approve(app.asked(execution))
     release = str(app.release_of(execution)["releaseId"])
-    execution.follow(lambda _step: None, until=lambda: bool(shares(app)))
+    execution.follow(lambda _step: None, until=lambda: bool(app.shares()))
     remove_endpoint(app, f"shifts-{release}-prod")
     cause = rolled_back(app, execution, first)
     traffic.stop()
     assert "The candidate is worse in errors" in cause
     assert "requests of the candidate" in cause
-    assert record(app, release)["shift"]["status"] == "fail"
+    assert app.record(release)["shift"]["status"] == "fail"
     assert "The candidate is worse in errors" in json.dumps(app.mails_about(release))
     failed = [answer for answer in traffic.answers if answer.status != 200]
     assert len(failed) < len(traffic.answers) * 0.05, f"{len(failed)} of {len(traffic.answers)} failed"
-
-
-def shares(app: App) -> dict[str, float]:
-    """What versions beside the main one get."""
-    found: dict[str, float] = (app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    return found
 
 
 def remove_endpoint(app: App, name: str) -> None:

@@ -87,16 +87,10 @@ def test_stopped_in_mid_shift(app: App, champion: str, trips: dict[int, bytes]) 
     client = SignedClient(app.stack.outputs["ApiUrl"])
     execution = app.drop("stopped-shifting", {"t.csv": shortened(trips[2018], 4)})
     app.approve(app.asked(execution))
-
-    def shifting() -> bool:
-        return bool((app.alias().get("RoutingConfig") or {}).get("AdditionalVersionWeights"))
-
-    described = execution.follow(lambda _: None, until=shifting)
+    described = execution.follow(lambda _: None, until=lambda: bool(app.shares()))
     assert described["status"] == "RUNNING", described
     stop(app, execution, "we saw something")
-    alias = app.alias()
-    assert alias["FunctionVersion"] == before
-    assert not (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+    assert (app.alias()["FunctionVersion"], app.shares()) == (before, {})
     assert {client.predict(ROW).release for _ in range(20)} == {champion}
     assert app.sagemaker_resources() == {f"taxi-fare-{champion}", f"taxi-fare-{champion}-prod"}
 
