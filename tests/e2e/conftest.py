@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,14 @@ PROVABLE: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS in a process of its own. Nothing of it survives."""
-    home = tmp_path_factory.mktemp("localaws")
+    """A local AWS in a process of its own, for every story that doesn't mind the others."""
+    with local_aws(tmp_path_factory.mktemp("localaws")) as running:
+        yield running
+
+
+@contextmanager
+def local_aws(home: Path) -> Iterator[LocalAws]:
+    """Run a local AWS. Nothing of it survives."""
     running = LocalAws.start(home, TIME_SCALE)
     yield running
     running.stop()
@@ -156,6 +163,7 @@ class App:
         described: dict[str, Any] = self.stack.aws.client("lambda").get_alias(
             FunctionName=self.stack.outputs["PredictFunctionName"], Name="live"
         )
+        del described["ResponseMetadata"]
         return described
 
     def shares(self) -> dict[str, float]:
@@ -169,9 +177,17 @@ def plain(item: dict[str, Any]) -> dict[str, Any]:
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
+Deploy = Callable[..., App]
+
+
 @pytest.fixture(scope="session")
-def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., App]:
+def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
     """Build and deploy an app from a source tree, with the real SAM CLI."""
+    return deployer(aws, tmp_path_factory)
+
+
+def deployer(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    """What builds and deploys on a local AWS."""
 
     def deployed(source: Path, stack_name: str, model_name: str, *parameters: str) -> App:
         stack = Stack(aws, stack_name, source, tmp_path_factory.mktemp("build"))
@@ -184,7 +200,7 @@ def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 @pytest.fixture(scope="session")
-def app(deploy: Callable[..., App]) -> App:
+def app(deploy: Deploy) -> App:
     """The shipped app with the taxi model."""
     return deploy(ROOT, "taxi-fare", "taxi-fare")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 
 import pytest
 
 from demo.release import decide, open_page
 from demo.stack import LocalAws
 from demo.traffic import SignedClient
-from tests.e2e.conftest import App, MakeSource
+from tests.e2e.conftest import App, Deploy, MakeSource
 from tests.e2e.iam import denied, used
 
 pytestmark = pytest.mark.e2e
@@ -116,7 +115,7 @@ def test_a_rejected_release_tells_the_reason_and_leaves_the_champion(
     assert headers["cache-control"] == "no-store"
 
 
-def test_another_model_needs_only_another_model_folder(deploy: Callable[..., App], toy_source: MakeSource) -> None:
+def test_another_model_needs_only_another_model_folder(deploy: Deploy, toy_source: MakeSource) -> None:
     source = toy_source()
     toy = deploy(source, "parcels", "parcels")
     samples = sorted((source / "model" / "samples").glob("*.csv*"))

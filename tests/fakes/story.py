@@ -18,7 +18,7 @@ from safe_deploy.domain.ports import Deployment, Invocation
 from tests.fakes.aws import FakeContext, FakeOutside
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = "house-price"
+MODEL = "taxi-fare"
 FIRST, SECOND = "20260131-120000-0a1b", "20260201-090000-0c2d"
 ARTIFACTS, DROPS = "artifacts-bucket", "drops-bucket"
 SITE = "https://approve.example.com"

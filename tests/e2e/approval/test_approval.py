@@ -9,7 +9,7 @@ import contextlib
 import http.client
 import json
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from cli.__main__ import main
 from demo.release import Execution, mails, open_page
 from tests.approval.scanner import scan
-from tests.e2e.conftest import App, MakeSource
+from tests.e2e.conftest import App, Deploy, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +39,7 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(deploy: Callable[..., App], toy_source: MakeSource) -> Asked:
+def asked(deploy: Deploy, toy_source: MakeSource) -> Asked:
     """A release of the toy model, whose approvers got personal links."""
     source = toy_source()
     app = deploy(source, MODEL, MODEL, f"ApproverEmails={ADA},{BOB}", "SenderEmail=releases@example.com")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App, MakeSource
+from tests.e2e.conftest import PROVABLE, Deploy, MakeSource
 from tests.e2e.faults.whole import Whole
+from tests.e2e.safety.conftest import aws, deploy
+
+__all__ = ["aws", "deploy", "whole"]
 
 FAULTY: dict[str, Any] = {**PROVABLE, "shareMargin": 0.2, "latencyTolerance": 1.0, "predictionTolerance": 0.5}
 """As few as eight requests a second prove it, while all is busy, and slow answers are judged, too."""
 
 
-@pytest.fixture(scope="session")
-def whole(deploy: Callable[..., App], toy_source: MakeSource) -> Iterator[Whole]:
+@pytest.fixture(scope="module")
+def whole(deploy: Deploy, toy_source: MakeSource) -> Iterator[Whole]:
     """One deployed app for all; the champion is whichever release went live last."""
     source = toy_source(production={"graceMinutes": 1}, canary=FAULTY)
     app = deploy(source, "parcels", "parcels")

@@ -68,5 +68,5 @@ def _left(rehearsal: Rehearsal) -> list[str]:
 
 def _plain(text: str) -> str:
     """Without the release's number, which differs from run to run."""
-    text = text.replace(f"house-price-{FIRST}", "champion").replace("house-price: ", "")
-    return re.sub(r"(house-price-)?\d{8}-\d{6}-[0-9a-f]{4}", "candidate", text)
+    text = text.replace(f"taxi-fare-{FIRST}", "champion").replace("taxi-fare: ", "")
+    return re.sub(r"(taxi-fare-)?\d{8}-\d{6}-[0-9a-f]{4}", "candidate", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from demo.release import open_page
 from demo.traffic import SignedClient
-from tests.e2e.conftest import App, MakeSource
+from tests.e2e.conftest import App, Deploy, MakeSource
 
 pytestmark = pytest.mark.e2e
 
@@ -71,7 +71,7 @@ def audit(app: App, release: str) -> list[dict[str, Any]]:
 
 
 def test_a_release_is_stopped_by_an_alarm_that_fires_and_goes_on_when_the_glass_is_broken(
-    deploy: Callable[..., App], toy_source: MakeSource
+    deploy: Deploy, toy_source: MakeSource
 ) -> None:
     source = toy_source(production={"graceMinutes": 1})
     app = deploy(source, "guarded", "guarded")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from demo.release import Execution, decide, open_page
 from demo.traffic import SignedClient, Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App, MakeSource
+from tests.e2e.conftest import PROVABLE, App, Deploy, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -72,7 +72,7 @@ class Changed:
 
 
 @pytest.fixture(scope="module")
-def changed(deploy: Callable[..., App], toy_source: MakeSource) -> Changed:
+def changed(deploy: Deploy, toy_source: MakeSource) -> Changed:
     """The toy model, live; its code as it was first deployed."""
     source = toy_source(production={"graceMinutes": 2}, canary=PROVABLE)
     app = deploy(source, MODEL, MODEL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 from demo.release import Execution
 from demo.stack import LocalAws
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App, MakeSource
+from tests.e2e.conftest import PROVABLE, App, Deploy, MakeSource
 from tests.e2e.iam import denied
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -111,7 +111,7 @@ def rows(source: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def story(deploy: Callable[..., App], source: Path, rows: bytes) -> Iterator[Story]:
+def story(deploy: Deploy, source: Path, rows: bytes) -> Iterator[Story]:
     """Two releases have gone live; the first is still warm."""
     app = deploy(source, MODEL, MODEL)
     traffic = Traffic(app.stack.outputs["ApiUrl"], rows_of(source / "model/samples/traffic.csv.gz"), rate=20.0)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from demo.release import Execution
 from demo.stack import ROOT
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import SAMPLES, App
+from tests.e2e.conftest import SAMPLES, App, Deploy
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def champion(deploy: Callable[..., App], trips: dict[int, bytes]) -> tuple[App, str]:
+def champion(deploy: Deploy, trips: dict[int, bytes]) -> tuple[App, str]:
     """An app of its own, with a first release."""
     app = deploy(ROOT, "shifts", "shifts")
     # Out of the analysis's way: the alarm on failures would stop a bad candidate, too.

@@ -62,7 +62,7 @@ def prepare(story: Story, event: Path) -> None:
         story.outside.deployments.deployments[DEPLOYMENT] = Deployment(DEPLOYMENT, "2", story.outside.clock.now())
     if function in ("check_traffic", "plan_monitoring"):
         story.outside.functions.alias = "2"
-        story.capture(f"house-price-{FIRST}-prod", "1,1\n", "2.0\n")
+        story.capture(f"taxi-fare-{FIRST}-prod", "1,1\n", "2.0\n")
     if function == "report_drift":
         output = f"s3://artifacts-bucket/monitoring/{FIRST}/20260131130500"
         report = {"outcome": "Completed", "rows": 1, "unreadable": {}, "metrics": {}}

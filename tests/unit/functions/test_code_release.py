@@ -15,7 +15,7 @@ from safe_deploy.errors import TransientError
 from tests.fakes.story import ARTIFACTS, FIRST, MODEL, ROOT, SECOND, Story, execution
 
 THIRD = "20260202-090000-0e3f"
-PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/house-price/1"
+PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/taxi-fare/1"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, Story, execution
 THIRD = "20260202-080000-0d3e"
 ROLLBACK = "rollback-20260202-100000-0e3f"
 EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:rollback:1"
-PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/house-price/1"
+PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/taxi-fare/1"
 ASKED = {"reason": "fares look too low", "by": "Ada"}
 ENDPOINT = f"{MODEL}-{FIRST}-prod"
 MODEL_DATA = f"s3://{ARTIFACTS}/releases/{FIRST}/model/{MODEL}-{FIRST}-train/output/model.tar.gz"

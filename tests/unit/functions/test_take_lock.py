@@ -109,7 +109,7 @@ def test_a_stale_release_does_not_queue(approved: Story) -> None:
     [
         ("evaluation/evaluation.json", b"4.0", b"3.9"),
         ("data/report/report.json", b"size is blank", b"size is odd"),
-        (f"model/house-price-{FIRST}-train/output/model.tar.gz", b"model", b"other"),
+        (f"model/taxi-fare-{FIRST}-train/output/model.tar.gz", b"model", b"other"),
     ],
 )
 @pytest.mark.parametrize("gone", [False, True])

@@ -1,0 +1,29 @@
+"""A local AWS for each story alone: what its app does every hour takes no time from the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.stack import ROOT, LocalAws
+from tests.e2e.conftest import App, Deploy, deployer, local_aws
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A local AWS in a process of its own."""
+    with local_aws(tmp_path_factory.mktemp("localaws")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    """Build and deploy an app from a source tree, with the real SAM CLI."""
+    return deployer(aws, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def app(deploy: Deploy) -> App:
+    """The shipped app with the taxi model."""
+    return deploy(ROOT, "taxi-fare", "taxi-fare")
