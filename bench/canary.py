@@ -66,18 +66,23 @@ def false_rollbacks(scale: float) -> Cells:
         "weight 8%": {"true": 0.08},
     }
     found: Cells = {}
-    for rate, runs, bases in ((0.2, 2000, (0, 0.001, 0.01)), (2, 200, (0, 0.001, 0.01)), (20, 30, (0.01,))):
+    for rate, runs, bases in (
+        (0.2, 2000, (0.001,)),
+        (0.2, 400, (0, 0.01)),
+        (2, 100, (0, 0.001, 0.01)),
+        (20, 15, (0.01,)),
+    ):
         for base in bases:
             for kind, more in kinds.items():
                 traffic = Traffic(rate=rate, base=base, history=500, **more)
                 found[f"{rate:g}/s, errors {base:.1%}, {kind}"] = (traffic, max(1, int(runs * scale)))
-    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), max(1, int(6 * scale)))
+    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), max(1, int(3 * scale)))
     found["2/s, errors 0.1%, tolerance used up"] = (
         Traffic(rate=2, slower=1.0, tolerated=True),
-        max(1, int(200 * scale)),
+        max(1, int(100 * scale)),
     )
-    found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), int(200 * scale))
-    found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), int(200 * scale))
+    found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), int(100 * scale))
+    found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), int(100 * scale))
     return found
 
 
@@ -103,7 +108,7 @@ def detection(scale: float) -> Cells:
         "predictions stuck": Traffic(spread=0.0),
         "predictions spread x2": Traffic(spread=2.0),
     }
-    many = {name: 400 if traffic.shift == 0 else 150 for name, traffic in kinds.items()}
+    many = {name: 120 if traffic.shift == 0 else 40 for name, traffic in kinds.items()}
     return {name: (traffic, max(1, int(many[name] * scale))) for name, traffic in kinds.items()}
 
 
@@ -121,7 +126,7 @@ def false_passes(scale: float) -> Cells:
         "identical, errors 0.1%": Traffic(),
         "identical, errors 1%": Traffic(base=0.01),
     }
-    return {name: (replace(traffic, rate=10, minutes=20), max(1, int(200 * scale))) for name, traffic in at.items()}
+    return {name: (replace(traffic, rate=10, minutes=20), max(1, int(60 * scale))) for name, traffic in at.items()}
 
 
 def silence(scale: float) -> Cells:

@@ -16,8 +16,11 @@ Two things are ours. Capital decays while versions are alike, so a part is kept 
 candidate that goes bad after an hour is still found (a mixture over starting times, hence a martingale too). And the
 weight that was asked need not be the one that is. Were it higher, the factor's mean is at most 1 by Jensen's
 inequality, as far as r's mean over the champion's outcomes is 1: (r − 1)/(1 + w·(r − 1)) is concave in r. Were it
-lower, capital would grow on the champion's requests alone. So as soon as an anytime-valid interval of the share that
-the candidate really gets lies below what was asked, bets assume its lower end: no traffic is no evidence.
+lower, capital would grow on the champion's requests alone: each outcome with r < 1 is one that the candidate has not
+served. That is of the second order, w·Var(r), and matters for bets on rare events. So where r is far below 1 these divide
+by a smaller weight, the share seen so far if it is below what was asked: for any true weight between the two that factor's
+mean is at most 1. And as soon as an anytime-valid interval of the true share lies below what was asked, all bets assume
+its lower end: no traffic is no evidence.
 """
 
 from __future__ import annotations
@@ -35,10 +38,16 @@ INTERVAL = 32
 """Requests of the candidate between two later starts."""
 LIMIT = 1e150
 """More capital than this is not counted; it keeps products finite."""
+FAR_LESS = 0.9
+"""Outcomes held to be less likely than this from the candidate are bet on with the smaller weight."""
 DISBELIEF = 0.02
 """Chance of ever thinking the weight lower than asked where it isn't; that costs speed only."""
 REFRESH = 16
 """Requests after which the weight is thought over."""
+DOUBT = 50
+"""How many requests the asked weight is worth, beside those that were seen."""
+STEPS = 40
+"""Shares are rounded down to this many steps a natural logarithm, so that factors can be kept."""
 LEAST_WEIGHT = 1e-6
 
 
@@ -49,9 +58,16 @@ class Factors(NamedTuple):
     candidate: tuple[float, ...]
 
 
-def factors(ratios: Sequence[float], weight: float) -> Factors:
+class Share(NamedTuple):
+    """Between what the candidate's share of the traffic is assumed to lie."""
+
+    most: float
+    least: float
+
+
+def factors(ratios: Sequence[float], share: Share) -> Factors:
     """Return the factors of an outcome, for bets that hold it `ratios` times as likely from the candidate."""
-    scales = [1 / (1 + weight * (ratio - 1)) for ratio in ratios]
+    scales = [1 / (1 + (share.least if ratio < FAR_LESS else share.most) * (ratio - 1)) for ratio in ratios]
     return Factors(tuple(scales), tuple(map(mul, scales, ratios)))
 
 
@@ -61,7 +77,8 @@ class Weight:
     __slots__ = ("_asked", "_candidates", "_due", "_requests", "assumed")
 
     def __init__(self, asked: float) -> None:
-        self._asked = self.assumed = asked
+        self._asked = asked
+        self.assumed = Share(asked, asked)
         self._requests = self._candidates = 0
         self._due = REFRESH
 
@@ -75,15 +92,17 @@ class Weight:
         is_less = self._candidates < self._asked * self._requests
         if is_less and log_evidence(self._candidates, self._requests, self._asked) > -log(DISBELIEF):
             low, _ = rate_interval(self._candidates, self._requests, DISBELIEF)
-            self.assumed = exp(floor(log(max(low, LEAST_WEIGHT)) * 10) / 10)
+            share = _rounded(low)
+            self.assumed = Share(share, share)
         else:
-            self.assumed = self._asked
+            seen = (self._candidates + DOUBT * self._asked) / (self._requests + DOUBT)
+            self.assumed = Share(self._asked, _rounded(seen) if seen < self._asked else self._asked)
 
     def to_state(self) -> dict[str, Any]:
         """Return the weight and its counts as plain values."""
         return {
             "asked": self._asked,
-            "assumed": self.assumed,
+            "assumed": list(self.assumed),
             "requests": self._requests,
             "candidates": self._candidates,
             "due": self._due,
@@ -91,9 +110,13 @@ class Weight:
 
     def restored(self, state: dict[str, Any]) -> Self:
         """Take over a state that `to_state` gave; return the weight."""
-        self._asked, self.assumed, self._due = state["asked"], state["assumed"], state["due"]
+        self._asked, self.assumed, self._due = state["asked"], Share(*state["assumed"]), state["due"]
         self._requests, self._candidates = state["requests"], state["candidates"]
         return self
+
+
+def _rounded(share: float) -> float:
+    return exp(floor(log(max(share, LEAST_WEIGHT)) * STEPS) / STEPS)
 
 
 class Bets:

@@ -82,7 +82,7 @@ class Errors:
         low, high = low1 - high0, high1 - low0
         if self._is_steady:
             rarest, _ = rate_interval(self._errors[1], sum(self._errors), part)
-            odds = self._weight.assumed / (1 - self._weight.assumed)
+            odds = self._weight.assumed.most / (1 - self._weight.assumed.most)
             if rarest > odds * (1 - rarest):
                 low = max(low, low1 * (1 - odds * (1 - rarest) / rarest))
         champion, candidate = (self._errors[i] / self.requests[i] for i in range(2))

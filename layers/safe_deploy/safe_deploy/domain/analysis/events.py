@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import exp, floor, log
 from typing import Any, Self
 
-from safe_deploy.domain.analysis.betting import Bets, Factors, factors
+from safe_deploy.domain.analysis.betting import Bets, Factors, Share, factors
 
 Risks = tuple[float, ...]
 ERRORS: Risks = (3.0, 8.0, 30.0, 150.0)
@@ -63,11 +63,11 @@ class Rate:
 
 
 @lru_cache(maxsize=1024)
-def _table(risks: Risks, step: int, weight: float) -> tuple[Factors, Factors]:
+def _table(risks: Risks, step: int, share: Share) -> tuple[Factors, Factors]:
     """Return the factors without and with the event, at a rounded guess of the champion's rate."""
     rate = min(exp(step / STEPS), 0.5)
     ratios = [max(1.0, min(risk, CEILING / rate)) for risk in risks]
-    return factors([(1 - ratio * rate) / (1 - rate) for ratio in ratios], weight), factors(ratios, weight)
+    return factors([(1 - ratio * rate) / (1 - rate) for ratio in ratios], share), factors(ratios, share)
 
 
 class EventBets:
@@ -76,7 +76,7 @@ class EventBets:
     Nearly every request is one of the champion's without the event: these are counted, and bet on together.
     """
 
-    __slots__ = ("_bets", "_due", "_rate", "_risks", "_step", "_uneventful", "_weight")
+    __slots__ = ("_bets", "_due", "_rate", "_risks", "_share", "_step", "_uneventful")
 
     def __init__(self, risks: Risks) -> None:
         self._risks = risks
@@ -84,16 +84,16 @@ class EventBets:
         self._rate = Rate()
         self._step = self._due = 0
         self._uneventful = 0
-        self._weight = 0.0
+        self._share = Share(0.0, 0.0)
         self._guess()
 
-    def observe(self, weight: float, served: bool, happened: bool) -> None:
+    def observe(self, share: Share, served: bool, happened: bool) -> None:
         """Bet on one request; `served` says whether the candidate served it."""
-        if weight != self._weight:
+        if share != self._share:
             self._settle()
-            self._weight = weight
+            self._share = share
         if served or happened:
-            self._bets.place(_table(self._risks, self._step, weight)[happened][served])
+            self._bets.place(_table(self._risks, self._step, share)[happened][served])
         else:
             self._uneventful += 1
 
@@ -128,7 +128,7 @@ class EventBets:
 
     def _waiting(self) -> list[float]:
         """Return the factors of the requests that were only counted so far."""
-        factor = _table(self._risks, self._step, self._weight)[False].champion
+        factor = _table(self._risks, self._step, self._share)[False].champion
         return [one**self._uneventful for one in factor]
 
     def _settle(self) -> None:
@@ -144,7 +144,7 @@ class EventBets:
             "step": self._step,
             "due": self._due,
             "uneventful": self._uneventful,
-            "weight": self._weight,
+            "share": list(self._share),
         }
 
     def restored(self, state: dict[str, Any]) -> Self:
@@ -152,5 +152,5 @@ class EventBets:
         self._bets.restored(state["bets"])
         self._rate.restored(state["rate"])
         self._step, self._due, self._uneventful = state["step"], state["due"], state["uneventful"]
-        self._weight = state["weight"]
+        self._share = Share(*state["share"])
         return self

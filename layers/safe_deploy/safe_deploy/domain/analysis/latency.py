@@ -70,9 +70,9 @@ class Latency:
             rank = self._history.rank(value)
             number = cell(rank)
             is_slow = value > SLOW * self._history.quantile(0.99)
-            weight = self._weight.assumed
-            self._bets.place(table(LATENCY, weight)[number][served])
-            self._slow.observe(weight, served, is_slow)
+            share = self._weight.assumed
+            self._bets.place(table(LATENCY, share.most)[number][served])
+            self._slow.observe(share, served, is_slow)
             self._proofs.observe(served, _BEYOND[number])
         if served:
             self._served += 1

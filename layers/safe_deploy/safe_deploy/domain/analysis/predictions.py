@@ -66,7 +66,7 @@ class Predictions:
             if served:
                 allowed = self._tolerance * history.spread
                 up, down = history.rank(prediction - allowed), 1 - history.rank(prediction + allowed)
-            higher, lower, factors = cell(up), cell(down), table(PREDICTIONS, self._weight.assumed)
+            higher, lower, factors = cell(up), cell(down), table(PREDICTIONS, self._weight.assumed.most)
             self._up.place(factors[higher][served])
             self._down.place(factors[lower][served])
             self._proofs.observe(served, _BEYOND[higher] + _BEYOND[lower])

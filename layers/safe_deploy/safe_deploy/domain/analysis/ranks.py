@@ -12,7 +12,7 @@ from bisect import bisect_right
 from functools import lru_cache
 from statistics import NormalDist
 
-from safe_deploy.domain.analysis.betting import Factors, factors
+from safe_deploy.domain.analysis.betting import Factors, Share, factors
 
 _NORMAL = NormalDist()
 Steps = tuple[tuple[float, float], ...]
@@ -55,7 +55,7 @@ def ratios(number: int, steps: Steps) -> tuple[float, ...]:
 @lru_cache(maxsize=128)
 def table(steps: Steps, weight: float) -> tuple[Factors, ...]:
     """Return the factors of each cell."""
-    return tuple(factors(ratios(number, steps), weight) for number in range(CELLS))
+    return tuple(factors(ratios(number, steps), Share(weight, weight)) for number in range(CELLS))
 
 
 def _tilted(share: float, tilt: float) -> float:
