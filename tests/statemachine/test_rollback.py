@@ -70,6 +70,7 @@ def all_well() -> dict[str, Any]:
         "Register Scaling Target": {},
         "Scale with Traffic": {},
         "Shift Back": {"DeploymentId": "d-BACK"},
+        "Find the Shift": {"Deployments": []},
         "Read Deployment": [
             {"DeploymentInfo": {"Status": "InProgress"}},
             {"DeploymentInfo": {"Status": "Succeeded"}},
@@ -268,6 +269,25 @@ def test_a_shift_that_can_not_be_watched_is_called_off_before_anything_is_remove
     assert closed_as(outcome)["state"] == "Read Deployment"
 
 
+def test_a_shift_whose_answer_was_lost_is_found_and_followed() -> None:
+    """We hold the lock, so what goes on in the group is ours."""
+    found = {"Deployments": ["d-BACK"]}
+    outcome = rollback(ANEW, Shift_Back=TaskError("States.Timeout", ""), Find_the_Shift=found)
+    assert outcome.path[-1] == "Production Restored"
+    assert closed_as(outcome)["deploymentId"] == "d-BACK"
+    assert "error" not in closed_as(outcome)
+    assert "Clean Up" not in outcome.path
+
+
+@pytest.mark.parametrize("plan", [PLAN, ANEW])
+def test_where_nobody_knows_whether_a_shift_goes_on_time_is_given_to_it(plan: dict[str, Any]) -> None:
+    outcome = rollback(plan, Shift_Back=DENIED, Find_the_Shift=DENIED)
+    assert outcome.path[-1] == "Rollback Failed"
+    assert closed_as(outcome)["state"] == "Shift Back"
+    assert 30 in outcome.waited
+    assert ("Clean Up" in outcome.path) == (plan is ANEW)
+
+
 def test_what_the_record_says_of_the_outcome_counts() -> None:
     """A shift that could not be watched arrived all the same: then one is back."""
     outcome = rollback(Read_Deployment=DENIED, Record_Rollback=payload({"outcome": "restored"}))
@@ -311,7 +331,14 @@ def test_what_can_not_be_read_back_is_not_taken_for_good() -> None:
 
 
 NEVER_FATAL = {"Start Monitoring", "Stop Monitoring", "Verify Rollback", "Retire Release"}
-WAY_OUT = {"Clean Up", "Record Rollback", "Tell Without Record", "Tell of Leftovers", "Call Off the Shift"}
+WAY_OUT = {
+    "Find the Shift",
+    "Clean Up",
+    "Record Rollback",
+    "Tell Without Record",
+    "Tell of Leftovers",
+    "Call Off the Shift",
+}
 
 
 @pytest.mark.parametrize("state", sorted(set(TASKS) - NEVER_FATAL - WAY_OUT))
@@ -403,5 +430,6 @@ def test_every_request_satisfies_the_services_own_model() -> None:
         rollback([STOP, ANEW]),
         rollback(Read_Deployment=DENIED, Record_Rollback=DENIED),
         rollback(Retire_Release=DENIED),
+        rollback(Shift_Back=DENIED),
     ]
     assert set().union(*(checked(outcome, TASKS) for outcome in runs)) == to_check

@@ -146,6 +146,12 @@ class Account:
             raise TaskError("Scheduler.ConflictException", "it exists")
         schedules.add(request["Name"])
 
+    def delete_schedule(self, request: Request) -> None:
+        schedules = self.story.outside.endpoints.schedules
+        if request["Name"] not in schedules:
+            raise TaskError("Scheduler.ResourceNotFoundException", "there is none")
+        schedules.remove(request["Name"])
+
     def copy_object(self, request: Request) -> None:
         source, _, version = str(request["CopySource"]).partition("?versionId=")
         content = self.story.outside.objects.read(f"s3://{source}", limit=10**6, version_id=version)
@@ -161,6 +167,9 @@ class Account:
 
     def create_deployment(self, request: Request) -> Request:
         return {"DeploymentId": self.shifts.begin(request)}
+
+    def list_deployments(self, _request: Request) -> Request:
+        return {"Deployments": [shift.identity for shift in self.shifts.running()]}
 
     def get_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])

@@ -1,25 +1,21 @@
-"""What must hold after any fault of a rehearsed release: seen in the world, never taken from what a step said."""
+"""What must hold after any fault of a rehearsal: seen in the world, never taken from what a step said."""
 
 from __future__ import annotations
 
 import re
 
-from safe_deploy.domain.release import State, is_final
-
 from tests.e2e.faults.rehearsal import Rehearsal
 from tests.e2e.faults.rows import LEFT, REHEARSED, Row
-from tests.e2e.faults.states import ends
+from tests.e2e.faults.states import ends, label
 from tests.fakes.story import FIRST
 
 
 def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     """The row of a rehearsal that has ended."""
     world = rehearsal.story.outside
-    mine = sorted(release for release in world.memory.releases if release != FIRST)
-    live = world.functions.live()
     problems = []
-    told = [subject for subject, text in world.topic.sent if FIRST not in subject and "asks for" not in subject]
-    outcome = _outcome(rehearsal, mine)
+    told = rehearsal.told()
+    outcome = _outcome(rehearsal)
     if outcome is None:
         outcome = f"{rehearsal.path[-1]}: {rehearsal.ended.status if rehearsal.ended else 'nothing'}"
         problems.append("ended in no named state")
@@ -31,6 +27,7 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     left = _left(rehearsal)
     if left:
         problems.append(LEFT)
+    live = world.functions.live()
     serving = world.endpoints.describe(live.main.endpoint_name)
     if serving is None or serving.status != "InService" or live.is_shifting:
         problems.append(f"production serves from {live.main.endpoint_name}, {serving}, others {live.others}")
@@ -43,17 +40,18 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     if not rehearsal.struck:
         problems.append("the fault never struck")
     words = ", ".join(left) or ("nothing, once the reaper has come" if at_first else "nothing")
-    return Row(state, fault, outcome, str(failed), words, "; ".join(map(_plain, told)), REHEARSED, tuple(problems))
+    place = label(rehearsal.machine, state)
+    return Row(place, fault, outcome, str(failed), words, "; ".join(map(_plain, told)), REHEARSED, tuple(problems))
 
 
-def _outcome(rehearsal: Rehearsal, releases: list[str]) -> str | None:
+def _outcome(rehearsal: Rehearsal) -> str | None:
     """The end state; of a stopped execution, what its record says."""
     if rehearsal.ended is None:
         return None
     if rehearsal.ended.status != "ABORTED":
-        return rehearsal.path[-1] if rehearsal.path[-1] in ends() else None
-    states = [str(rehearsal.story.outside.memory.releases[release]["state"]) for release in releases]
-    return next((f"Stopped, recorded as {state}" for state in states if is_final(State(state))), None)
+        return rehearsal.path[-1] if rehearsal.path[-1] in ends(rehearsal.machine) else None
+    recorded = rehearsal.recorded()
+    return f"Stopped, recorded as {recorded}" if recorded else None
 
 
 def _left(rehearsal: Rehearsal) -> list[str]:

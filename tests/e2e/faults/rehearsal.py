@@ -1,4 +1,4 @@
-"""A release rehearsed: the shipped machine, the real handlers, AWS in memory, and one thing that goes wrong.
+"""A machine rehearsed: the shipped definition, the real handlers, AWS in memory, and one thing that goes wrong.
 
 A live champion serves users all the while. Hundreds of these take seconds; what processes, sockets and real waiting add
 is tried on the local AWS beside it.
@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from safe_deploy.domain.ports import Held
+from safe_deploy.domain.release import State, is_final
 
-from localaws.stepfunctions.failures import TaskError, timed_out
+from localaws.stepfunctions.failures import Failure, TaskError, timed_out
 from localaws.stepfunctions.history import History
 from localaws.stepfunctions.interpreter import Interpreter, Outcome, Stop
 from localaws.stepfunctions.tasks import Task
 from tests.e2e.faults.account import Account, api_of, denied, throttled
 from tests.e2e.faults.crashing import Crashing, KilledError
 from tests.e2e.faults.shifts import Shifts
+from tests.e2e.faults.states import RELEASE
 from tests.e2e.faults.virtual import VirtualTime
 from tests.fakes.aws import FakeContext
 from tests.fakes.story import FIRST, MODEL, Story, execution, load, object_created
@@ -53,7 +56,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How the release would go if nothing else went wrong."""
+    """How the machine would go if nothing else went wrong."""
 
     name: str
     end: str
@@ -72,8 +75,9 @@ class Scenario:
 
 @dataclass
 class Rehearsal:
-    """One world in memory, in which one release is made."""
+    """One world in memory, in which a machine runs once: here, one release is made."""
 
+    machine: ClassVar[str] = RELEASE
     scenario: Scenario
     strike: Strike | None = None
     story: Story = field(default_factory=Story)
@@ -81,9 +85,7 @@ class Rehearsal:
     calls: list[str] = field(default_factory=list)
     """What the function that was to crash had called."""
     path: list[str] = field(default_factory=list)
-    """The states of the release machine that were entered."""
-    after: list[str] = field(default_factory=list)
-    """Those of the machine that tidies up after an execution that didn't succeed."""
+    """The states that were entered."""
     ended: Outcome | None = None
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class Rehearsal:
         self.story.outside.clock.advance(DAY)
         self.account.users_ask()
 
-    def release(self) -> None:
+    def go(self) -> None:
         """Drop data and run the release machine to its end, and then what follows when it was stopped."""
         self.make_champion()
         folder = "later"
@@ -132,14 +134,30 @@ class Rehearsal:
             self.story.drop_code(folder)
         else:
             self.story.drop(folder, later=b"size,price\n3,4\n")
-        self.arn = execution("second")
+        arn = execution("second")
+        if self.run_machine(object_created(folder), arn).status != "SUCCEEDED":
+            self.execute("abandon", {"executionArn": arn}, execution("tidying"))
+
+    def run_machine(self, event: Any, arn: str) -> Outcome:
+        """Run the machine that is rehearsed; how it ended stays to be read."""
         executions = self.story.outside.executions
-        executions.statuses[self.arn], executions.start = "RUNNING", self.now()
-        self.ended = self.execute("release", object_created(folder), self.arn)
-        executions.statuses[self.arn] = self.ended.status
+        executions.statuses[arn], executions.start = "RUNNING", self.now()
+        self._known = len(self.story.outside.topic.sent)
+        self.ended = self.execute(self.machine, event, arn)
+        executions.statuses[arn] = self.ended.status
         if self.ended.status != "SUCCEEDED":
-            executions.reasons[self.arn] = (self.ended.error or "", self.ended.cause or "")
-            self.execute("abandon", {"executionArn": self.arn}, execution("tidying"))
+            executions.reasons[arn] = (self.ended.error or "", self.ended.cause or "")
+        return self.ended
+
+    def told(self) -> list[str]:
+        """What people were told since the machine began, but to decide."""
+        return [subject for subject, _ in self.story.outside.topic.sent[self._known :] if "asks for" not in subject]
+
+    def recorded(self) -> str | None:
+        """What stands in the record of an execution that was stopped; None while that is no end."""
+        releases = self.story.outside.memory.releases
+        states = [str(item["state"]) for name, item in sorted(releases.items()) if name != FIRST]
+        return next((state for state in states if is_final(State(state))), None)
 
     def reap(self) -> None:
         """Hours pass, and each time the reaper is called by its schedule; an endpoint takes one hour to go."""
@@ -173,8 +191,7 @@ class Rehearsal:
             event["stateEnteredEventDetails"] for event in history.events() if "stateEnteredEventDetails" in event
         )
         names = [details["name"] for details in entered]
-        self.path = names if name == "release" else self.path
-        self.after = [] if name == "release" else names
+        self.path = names if name == self.machine else self.path
         return ended
 
     # ---- the tasks ----
@@ -183,7 +200,7 @@ class Rehearsal:
         """Do a task, unless something goes wrong with it."""
         with self._time.busy(), self._mutex:
             try:
-                if task.context["StateMachine"]["Name"] != "release":
+                if task.context["StateMachine"]["Name"] != self.machine:
                     return self._do(task)
                 if task.state in self.scenario.denied:
                     raise denied(task.resource)
@@ -205,7 +222,8 @@ class Rehearsal:
         if strike.kind in ("timed out", "stopped") and not self.struck:
             self.struck += 1
             if strike.made:
-                self._do(task)
+                with suppress(Failure):  # its answer is lost, whatever it was
+                    self._do(task)
             if strike.kind == "timed out":
                 raise timed_out()
             self._stop(Outcome("ABORTED", error="Stopped", cause="by hand"))

@@ -82,12 +82,12 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 def main() -> None:
     """Write the page of what was kept."""
-    from tests.e2e.faults.states import tasks
+    from tests.e2e.faults.states import labels
 
     found = noted()
     if not found:
         raise SystemExit("no rows were kept: did the tests run?")
-    PAGE.write_text(page(found, list(tasks())), encoding="utf-8")
+    PAGE.write_text(page(found, labels()), encoding="utf-8")
 
 
 if __name__ == "__main__":

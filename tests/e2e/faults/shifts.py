@@ -90,7 +90,7 @@ class Shifts:
         if self.story.outside.functions.weights:
             self._log(seconds)
         self.heed_stops()
-        for shift in self._running():
+        for shift in self.running():
             age = (self._now() - shift.began).total_seconds()
             if shift.event == DURING and age >= shift.seconds:
                 self.story.outside.functions.alias, self.story.outside.functions.weights = shift.target, {}
@@ -102,10 +102,10 @@ class Shifts:
 
     def heed_stops(self) -> None:
         """Do what a function has asked of CodeDeploy."""
-        for shift in self._running():
+        for shift in self.running():
             if shift.identity in self.story.outside.deployments.stopped:
                 self.roll_back(shift, "stopped", status="Stopped")
-        going = [live.Shift(shift.identity, shift.before, shift.target) for shift in self._running()]
+        going = [live.Shift(shift.identity, shift.before, shift.target) for shift in self.running()]
         self.story.outside.deployments.shift = going[0] if going else None
 
     def roll_back(self, shift: Shift, reason: str, status: str = "Failed") -> None:
@@ -113,11 +113,14 @@ class Shifts:
         self.story.outside.functions.alias, self.story.outside.functions.weights = shift.before, {}
         self._end(shift, status, reason)
 
-    def _running(self) -> list[Shift]:
+    def running(self) -> list[Shift]:
+        """Deployments that move traffic, or are about to."""
         return [shift for shift in self.shifts.values() if shift.status == "InProgress"]
 
     def _hook(self, shift: Shift) -> bool:
         self._tell(shift)
+        if shift.event not in shift.hooks:
+            return True
         reported = self.hook(shift.hooks[shift.event], shift.identity)
         if reported is False:
             self.roll_back(shift, f"{shift.event} reported a failure")

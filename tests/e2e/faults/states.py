@@ -1,4 +1,4 @@
-"""The release machine's states, from its definition. Read by the cases, the judge and the page."""
+"""The machines' states, from their definitions. Read by the cases, the judge and the page."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ def words_of(kind: str, made: bool) -> str:
     return WORDS[kind, made]
 
 
+RELEASE, ROLLBACK = "release", "rollback"
+
+
+def label(machine: str, state: str) -> str:
+    """A state as the page names it; the two machines have some names in common."""
+    return state if machine == RELEASE else f"Going back: {state}"
+
+
 @cache
-def tasks() -> dict[str, dict[str, Any]]:
-    """Every Task state of the release machine, those of branches included, in the order of the file."""
-    return dict(_tasks(json.loads(definition("release"))["States"]))
+def tasks(machine: str = RELEASE) -> dict[str, dict[str, Any]]:
+    """Every Task state of a machine, those of branches included, in the order of the file."""
+    return dict(_tasks(json.loads(definition(machine))["States"]))
 
 
 def _tasks(states: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -40,8 +48,13 @@ def _tasks(states: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _tasks(branch["States"])
 
 
+def labels() -> list[str]:
+    """Every Task state of both machines, as the page names and orders them."""
+    return [label(machine, state) for machine in (RELEASE, ROLLBACK) for state in tasks(machine)]
+
+
 @cache
-def ends() -> dict[str, str]:
-    """Every end state and its type."""
-    states = json.loads(definition("release"))["States"]
+def ends(machine: str = RELEASE) -> dict[str, str]:
+    """Every end state of a machine and its type."""
+    states = json.loads(definition(machine))["States"]
     return {name: state["Type"] for name, state in states.items() if state["Type"] in ("Succeed", "Fail")}
