@@ -9,7 +9,7 @@ LONG := approval browser e2e/approval e2e/faults e2e/safety
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data test test-fast test-faults test-approval test-browser lint format bench bench-canary clean
+.PHONY: help setup demo data test test-fast test-faults test-approval test-browser pictures lint format bench bench-canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ test-approval: setup ## Approvals: scanners (in Chromium, too, which this instal
 test-browser: setup ## The pages alone, in headless Chromium; pictures go to build/screenshots
 	@scripts/get_browser.sh
 	@$(TOOLS)/python -m pytest tests/browser $(ARGS)
+
+pictures: test-browser ## Take the README's pictures anew, in docs/images
+	@mkdir -p docs/images
+	@for picture in build/screenshots/readme-*.png; do cp "$$picture" "docs/images/$${picture##*/readme-}"; done
 
 test-faults: setup ## What goes wrong at every state, shifts, stops and ways back on the whole app; writes docs/faults.md
 	@rm -rf build/faults

@@ -17,6 +17,7 @@ from safe_deploy.domain.approval import Approval, encryption_context, hash_of
 from safe_deploy.domain.asking import Invitation, invite, reminder_time, rule_for, send
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.figures import moment
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, check_release_id, split_uri
 from safe_deploy.domain.ports import Outside
@@ -70,7 +71,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     except ConditionFailedError:
         return {}
     set_reminder(request, approval, outside)
-    site, until = config.setting("APPROVAL_URL"), iso(approval.deadline)
+    site, until = config.setting("APPROVAL_URL"), moment(approval.deadline)
     send(
         invitations,
         site,
@@ -85,7 +86,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         {
             "approvalId": approval.approval_id,
             "evidenceDigest": evidence.digest,
-            "until": until,
+            "until": iso(approval.deadline),
             "sentTo": [invitation.email or "the topic" for invitation in invitations],
             **approval.rule.to_item(),
         },

@@ -13,7 +13,7 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.approval import APPROVAL_ID, Approval
 from safe_deploy.domain.asking import invite, send
 from safe_deploy.domain.fields import Fields
-from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.figures import moment
 from safe_deploy.domain.ports import Outside
 from safe_deploy.entry import task
 from safe_deploy.errors import ConditionFailedError, TransientError
@@ -52,7 +52,7 @@ def remind(approval: Approval, outside: Outside) -> int:
             current = outside.approvals.add_holder(current, invitation.holder)
     except ConditionFailedError as error:
         raise TransientError("somebody visits the approval just now") from error
-    until = iso(approval.deadline)
+    until = moment(approval.deadline)
     send(
         invitations,
         config.setting("APPROVAL_URL"),

@@ -40,6 +40,17 @@ def test_the_page_is_readable_for_everybody(
     assert "Better than the champion" in page.locator(".verdict").inner_text()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_readme_shows_this_page(
+    story: Story, server: Server, open_page: OpenPage, shots: Path, scheme: str
+) -> None:
+    """The picture is the head of the page as it stands now; `make pictures` puts it into docs/images."""
+    page = open_page(server.at(taxi_release(story)), color_scheme=scheme)
+    size = {"x": 150, "y": 0, "width": 900, "height": 890}
+    page.screenshot(path=shots / f"readme-approval-{scheme}.png", clip=size, scale="css")
+    assert page.get_by_role("heading", name="Candidate and champion").is_visible()
+
+
 def test_axe_would_find_what_is_serious(story: Story, server: Server, open_page: OpenPage) -> None:
     """GIVEN a page whose fields have lost their labels THEN axe says so: it does look."""
     page = open_page(server.at(taxi_release(story)))

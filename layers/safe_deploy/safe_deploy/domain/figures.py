@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 UNKNOWN = "unknown"
@@ -68,3 +69,8 @@ def duration(seconds: Any) -> str:
             number = seconds / size
             return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
     return f"{seconds:.3g} seconds"
+
+
+def moment(time: datetime) -> str:
+    """Return a time for people: to the minute, with its zone."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -9,7 +9,7 @@ from typing import Any
 
 from safe_deploy.domain.approval import Approval, Delivery, Link
 from safe_deploy.domain.decision import ApprovalState
-from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.figures import moment
 from safe_deploy.domain.visit import NAME_LIMIT, REASON_LIMIT, DecisionForm
 from safe_deploy.pages.evidence import evidence_sections
 from safe_deploy.pages.html import escape
@@ -96,7 +96,7 @@ def pending(
     intro = (
         f"<h1>{escape(model_name)}: decide about release "
         f'<span class="whole">{escape(approval.release_id)}</span></h1>\n'
-        f'<p class="soft">Until {escape(iso(approval.deadline))}. Opening this page has decided nothing. '
+        f'<p class="soft">Until {escape(moment(approval.deadline))}. Opening this page has decided nothing. '
         '<a class="screen" href="#decide">Go to the decision</a></p>'
         + (f'\n<p class="panel">{escape(_others_words(approval))}</p>' if approval.decisions else "")
     )
@@ -126,7 +126,7 @@ def settled(model_name: str, link: Link, approval: Approval) -> Page:
     return message(
         410,
         "This link has expired",
-        f"Nobody decided about {release} until {iso(approval.deadline)}, so it was not released.",
+        f"Nobody decided about {release} until {moment(approval.deadline)}, so it was not released.",
     )
 
 
