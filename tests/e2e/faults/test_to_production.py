@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -131,15 +130,38 @@ def test_a_manifest_before_its_files_is_refused(whole: Whole) -> None:
 
 def test_of_two_releases_at_once_one_goes_live(whole: Whole) -> None:
     """Both are approved in the same moment: the second sees that production is no longer what it was compared with."""
-    first, second = whole.begin("two-a"), whole.begin("two-b")
-    links = [whole.app.asked(seen.execution) for seen in (first, second)]
+    releases = {name: whole.begin(name) for name in ("two-a", "two-b")}
+    links = [whole.app.asked(seen.execution) for seen in releases.values()]
+    before = whole.app.executions()
     for link in links:
         decide(link, decision="approve", model_name="parcels", name="Test Person")
-    for seen in (first, second):
+    for seen in releases.values():
         seen.ended = whole.app.ended(seen.execution)
-    outcomes = sorted(json.dumps([seen.ended["status"], seen.ended.get("error")]) for seen in (first, second))
-    assert '["SUCCEEDED", null]' in outcomes, outcomes
-    other = first if second.ended["status"] == "SUCCEEDED" else second
-    expected = other.execution.entered()[-1]
-    assert expected in ("Evidence Stale", "Release Superseded", "Superseded"), expected
-    keep(whole.judged(other, "Take Release Lock", "two releases at once: the other one", expected, strikes=False))
+    outcomes = {name: (seen.ended["status"], seen.ended.get("error")) for name, seen in releases.items()}
+    assert sorted(map(str, outcomes.values())) == sorted(map(str, [("SUCCEEDED", None), ("FAILED", "EvidenceStale")]))
+    (other,) = (name for name, outcome in outcomes.items() if outcome[0] == "FAILED")
+    stale = releases[other]
+    whole.app.refuse_afresh(stale.execution, other, before)
+    keep(
+        whole.judged(stale, "Take Release Lock", "two releases at once: the other one", "Evidence Stale", strikes=False)
+    )
+
+
+def test_a_lock_holder_that_is_killed_blocks_nobody(whole: Whole) -> None:
+    """The second release waits, for all to see; it goes on when the first one's execution is gone."""
+    aws = whole.app.stack.aws
+    holder, waiting = whole.begin("holder"), whole.begin("waiting")
+    links = [whole.app.asked(seen.execution) for seen in (holder, waiting)]
+    aws.inject("task", {"kind": "hold", "made": False}, {"state": "Shift Traffic"}, times=1)
+    whole.app.approve(links[0])
+    holder.execution.follow(lambda _: None, until=lambda: any(fault["struck"] for fault in aws.faults()))
+    whole.app.approve(links[1])
+    release = whole.release_id(waiting)
+    waiting.execution.follow(lambda _: None, until=lambda: "waiting" in whole.app.record(release))
+    assert whole.release_id(holder) in str(whole.app.record(release)["waiting"])
+    aws.client("stepfunctions").stop_execution(executionArn=holder.execution.arn, cause="killed")
+    aws.heal()
+    waiting.ended = whole.app.ended(waiting.execution)
+    keep(whole.judged(waiting, "Take Release Lock", "the lock's holder is killed", "Release Live", strikes=False))
+    holder.ended = whole.app.ended(holder.execution)
+    assert whole.app.record(whole.release_id(holder))["state"] == "Stopped"

@@ -63,7 +63,7 @@ def candidates_alarms(app: App) -> set[str]:
 def audit(app: App, release: str) -> list[dict[str, Any]]:
     """The audit trail of a release."""
     found = app.stack.aws.client("dynamodb").query(
-        TableName=app.stack.outputs["TableName"],
+        TableName=app.stack.outputs["AuditTableName"],
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": f"AUDIT#{release}"}},
     )
