@@ -70,7 +70,7 @@ def false_rollbacks(scale: float) -> Cells:
         (0.2, 2000, (0.001,)),
         (0.2, 400, (0, 0.01)),
         (2, 100, (0, 0.001, 0.01)),
-        (20, 15, (0.01,)),
+        (20, 10, (0.01,)),
     ):
         for base in bases:
             for kind, more in kinds.items():
@@ -108,7 +108,7 @@ def detection(scale: float) -> Cells:
         "predictions stuck": Traffic(spread=0.0),
         "predictions spread x2": Traffic(spread=2.0),
     }
-    many = {name: 120 if traffic.shift == 0 else 40 for name, traffic in kinds.items()}
+    many = {name: 100 if traffic.shift == 0 else 40 for name, traffic in kinds.items()}
     return {name: (traffic, max(1, int(many[name] * scale))) for name, traffic in kinds.items()}
 
 
