@@ -46,8 +46,8 @@ def test_the_readme_shows_this_page(
 ) -> None:
     """The picture is the head of the page as it stands now; `make pictures` puts it into docs/images."""
     page = open_page(server.at(taxi_release(story)), color_scheme=scheme)
-    size = {"x": 150, "y": 0, "width": 900, "height": 890}
-    page.screenshot(path=shots / f"readme-approval-{scheme}.png", clip=size, scale="css")
+    head: Any = {"x": 150, "y": 0, "width": 900, "height": 890}
+    page.screenshot(path=shots / f"readme-approval-{scheme}.png", clip=head, scale="css")
     assert page.get_by_role("heading", name="Candidate and champion").is_visible()
 
 

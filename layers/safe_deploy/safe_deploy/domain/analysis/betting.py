@@ -17,10 +17,10 @@ candidate that goes bad after an hour is still found (a mixture over starting ti
 weight that was asked need not be the one that is. Were it higher, the factor's mean is at most 1 by Jensen's
 inequality, as far as r's mean over the champion's outcomes is 1: (r − 1)/(1 + w·(r − 1)) is concave in r. Were it
 lower, capital would grow on the champion's requests alone: each outcome with r < 1 is one that the candidate has not
-served. That is of the second order, w·Var(r), and matters for bets on rare events. So where r is far below 1 these divide
-by a smaller weight, the share seen so far if it is below what was asked: for any true weight between the two that factor's
-mean is at most 1. And as soon as an anytime-valid interval of the true share lies below what was asked, all bets assume
-its lower end: no traffic is no evidence.
+served. That is of the second order, w·Var(r), and matters for bets on rare events. So where r is far below 1 these
+divide by a smaller weight, the share seen so far if it is below what was asked: for any true weight between the two
+that factor's mean is at most 1. And as soon as an anytime-valid interval of the true share lies below what was asked,
+all bets assume its lower end: no traffic is no evidence.
 """
 
 from __future__ import annotations
