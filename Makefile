@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: help setup demo data test test-fast test-faults test-approval test-browser pictures lint format bench bench-canary clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## Make the virtual environments (once; seconds when nothing changed)
 	@$(PYTHON) scripts/set_up.py
