@@ -8,7 +8,7 @@ from hypothesis import settings
 settings.register_profile("fast", max_examples=10)
 """For `make test-fast`; `make test` tries the usual hundred."""
 
-SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py", "tests/e2e/safety/test_stopped.py")
+SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py")
 
 
 @pytest.hookimpl(tryfirst=True)
