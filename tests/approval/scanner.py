@@ -14,6 +14,7 @@ AGENTS = (
     "python-requests/2.32",
     "",
 )
+ADDRESSES = ("198.51.100.7", "198.51.100.8", "203.0.113.9")
 GUESSES = ("", "test", "a", "admin@example.com", "1")
 """What a scanner that fills in empty fields may write there."""
 

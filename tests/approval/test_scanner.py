@@ -9,10 +9,8 @@ from safe_deploy.domain.approval import Approval
 from safe_deploy.domain.decision import ApprovalState
 
 from tests.approval.conftest import Fetch
-from tests.approval.scanner import GUESSES, Page, scan
+from tests.approval.scanner import ADDRESSES, GUESSES, Page, scan
 from tests.fakes.story import FIRST, MODEL, SITE, Story
-
-ADDRESSES = ("198.51.100.7", "198.51.100.8", "203.0.113.9")
 
 
 def approval(story: Story) -> Approval:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.site import Server
-from tests.fakes.story import ENVIRONMENT, Story
+from tests.fakes.story import ENVIRONMENT, MODEL, Story
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -74,6 +74,14 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def approve(page: Page) -> None:
+    """Say yes on an open page, as a person does."""
+    page.get_by_label("Type the model's name").fill(MODEL)
+    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("heading", name="This release was approved").wait_for()
 
 
 @pytest.fixture

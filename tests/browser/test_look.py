@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, approve
 from tests.browser.site import Server, taxi_release
 from tests.fakes.story import MODEL, Story
 
@@ -89,10 +89,7 @@ def test_the_policy_of_the_page_lets_no_script_run(story: Story, server: Server,
 
 def test_a_person_without_scripts_decides(story: Story, server: Server, open_page: OpenPage, shots: Path) -> None:
     page = open_page(server.at(taxi_release(story)), java_script_enabled=False)
-    page.get_by_label("Type the model's name").fill(MODEL)
-    page.get_by_label("Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="Approve").click()
-    page.get_by_role("heading", name="This release was approved").wait_for()
+    approve(page)
     page.screenshot(path=shots / "approved.png", full_page=True)
     assert [answer["decision"] for _, answer in story.outside.executions.answers][-1] == "approved"
 

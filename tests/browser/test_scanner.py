@@ -13,13 +13,12 @@ from playwright.sync_api import Locator, Response
 from safe_deploy.domain.approval import Approval
 from safe_deploy.domain.decision import ApprovalState
 
-from tests.approval.scanner import AGENTS, GUESSES
-from tests.browser.conftest import OpenPage
+from tests.approval.scanner import ADDRESSES, AGENTS, GUESSES
+from tests.browser.conftest import OpenPage, approve
 from tests.browser.site import ADDRESS, Server, taxi_release
 from tests.fakes.story import MODEL, SECOND, Story
 
-ADDRESSES = ("198.51.100.7", "198.51.100.8", "203.0.113.9")
-FIELDS = "input:not([type=hidden]), textarea"
+INPUTS = "input:not([type=hidden])"
 
 
 def approval(story: Story) -> Approval:
@@ -36,7 +35,7 @@ def ways(form: Locator, guess: str) -> Iterator[Callable[[], None]]:
     """Whatever somebody who knows nothing can do to a form."""
 
     def fill() -> None:
-        for field in form.locator(FIELDS).all():
+        for field in form.locator(f"{INPUTS}, textarea").all():
             field.fill(guess)
 
     def press(button: int) -> None:
@@ -45,12 +44,12 @@ def ways(form: Locator, guess: str) -> Iterator[Callable[[], None]]:
 
     def enter(field: int) -> None:
         fill()
-        form.locator("input:not([type=hidden])").nth(field).press("Enter")
+        form.locator(INPUTS).nth(field).press("Enter")
 
     yield partial(bare, form)
     yield partial(form.evaluate, "form => form.requestSubmit()")
     yield from (partial(press, place) for place in range(form.locator("button").count()))
-    yield from (partial(enter, place) for place in range(form.locator("input:not([type=hidden])").count()))
+    yield from (partial(enter, place) for place in range(form.locator(INPUTS).count()))
 
 
 def scan(open_page: OpenPage, link: str, address: str, agent: str, guess: str) -> list[int]:
@@ -90,11 +89,7 @@ def test_a_scanner_with_scripts_decides_nothing_and_a_person_decides_after_it(
         assert approval(story).decisions == ()
     assert {200, 422} <= set(statuses), "it did send the forms"
     assert set(statuses) <= {200, 422, 429}
-    page = open_page(link)
-    page.get_by_label("Type the model's name").fill(MODEL)
-    page.get_by_label("Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="Approve").click()
-    page.get_by_role("heading", name="This release was approved").wait_for()
+    approve(open_page(link))
 
 
 def test_the_scanner_would_decide_if_it_knew_what_to_write(story: Story, server: Server, open_page: OpenPage) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from safe_deploy.domain.names import release_id_of
 from safe_deploy.domain.ports import ModelPackage
@@ -17,6 +18,7 @@ from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, execution, load
 ASKED = {"reason": "fares look too low", "by": "Ada"}
 ARN = "arn:aws:states:eu-west-1:111122223333:execution:rollback:1"
 PACKAGE = "arn:aws:sagemaker:eu-west-1:111122223333:model-package/taxi-fare/1"
+HOOKS = {"BeforeAllowTraffic": "CheckVersion", "AfterAllowTraffic": "CheckTraffic"}
 MINUTE = 60.0
 SHIFT_MINUTES = 10
 LAMBDA_TRIES = 3
@@ -91,10 +93,9 @@ class RollbackRehearsal(Rehearsal):
             }
         )
         hooks = [{name: f"arn:function:{function}Function"} for name, function in HOOKS.items()]
-        content: dict[str, Any] = {"CurrentVersion": "2", "TargetVersion": "3", "Hooks": hooks}
-        text = str(content).replace("'", '"')
+        content = json.dumps({"CurrentVersion": "2", "TargetVersion": "3", "Hooks": hooks})
         self.account.shifts.begin(
-            {"DeploymentConfigName": "half", "Revision": {"AppSpecContent": {"Content": text.strip("{}")}}}
+            {"DeploymentConfigName": "half", "Revision": {"AppSpecContent": {"Content": content}}}
         )
         self.account.shifts.heed_stops()
         assert story.outside.functions.weights == {"3": 0.5}
@@ -118,6 +119,3 @@ class RollbackRehearsal(Rehearsal):
             load("clean_up_release").handler(event, FakeContext(), outside=self.story.outside)
             self.story.outside.endpoints.finish_deleting()
         self.story.close("rolledBack", SECOND, error={"Error": "ShiftFailed", "Cause": "it was stopped"})
-
-
-HOOKS = {"BeforeAllowTraffic": "CheckVersion", "AfterAllowTraffic": "CheckTraffic"}

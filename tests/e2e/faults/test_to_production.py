@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from demo.release import Execution, decide
-from tests.e2e.faults.rows import WHOLE, Row, note
+from tests.e2e.faults.rows import WHOLE, Row, keep, note
 from tests.e2e.faults.whole import TRAFFIC, YES, Fault, Seen, Whole
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
-
-def keep(row: Row) -> None:
-    """Note a row and hold it to what is due."""
-    note(row)
-    assert not row.problems, row
 
 
 HOOK_REPORT = {"service": "codedeploy", "operation": "PutLifecycleEventHookExecutionStatus"}

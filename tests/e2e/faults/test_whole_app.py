@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.faults.rows import Row, note
+from tests.e2e.faults.rows import keep
 from tests.e2e.faults.whole import Fault, Seen, Whole
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 MACHINE = "*:role/parcels-Release*"
 DATA_ONLY = ("Prepare Data", "Train Model", "Register Model", "Check Gates")
 """States that a release of code alone, which is quicker, doesn't come to."""
-
-
-def keep(row: Row) -> None:
-    """Note a row and hold it to what is due."""
-    note(row)
-    assert not row.problems, row
 
 
 def call(service: str, operation: str, kind: str, times: int | None = 1, **parameters: str) -> Fault:
