@@ -261,6 +261,7 @@ class FakeExecutions:
         self.start = START
         self.reasons: dict[str, tuple[str, str]] = {}
         """Error and cause of those that did not succeed."""
+        self.stopped: dict[str, datetime] = {}
         self.waiting: set[str] = set()
         self.answers: list[tuple[str, dict[str, Any]]] = []
         self.failure: Exception | None = None
@@ -274,7 +275,8 @@ class FakeExecutions:
     def describe(self, execution_arn: str) -> Execution:
         if execution_arn not in self.statuses:
             raise NotFoundError(f"there is no execution {execution_arn}")
-        return Execution(self.statuses[execution_arn], self.start, *self.reasons.get(execution_arn, ("", "")))
+        error, cause = self.reasons.get(execution_arn, ("", ""))
+        return Execution(self.statuses[execution_arn], self.start, error, cause, self.stopped.get(execution_arn))
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
         if self.failure:

@@ -269,14 +269,32 @@ def test_a_shift_that_can_not_be_watched_is_called_off_before_anything_is_remove
     assert closed_as(outcome)["state"] == "Read Deployment"
 
 
+LOST = TaskError("States.Timeout", "")
+FOUND = {"Deployments": ["d-BACK"]}
+
+
+def described(outcome: Outcome) -> str:
+    """What a rollback calls its deployment: the same in each run, as the execution's name is."""
+    return str(outcome.requests["Shift Back"][0]["Description"])
+
+
 def test_a_shift_whose_answer_was_lost_is_found_and_followed() -> None:
-    """We hold the lock, so what goes on in the group is ours."""
-    found = {"Deployments": ["d-BACK"]}
-    outcome = rollback(ANEW, Shift_Back=TaskError("States.Timeout", ""), Find_the_Shift=found)
+    info = {"Status": "Succeeded", "Description": described(rollback())}
+    outcome = rollback(ANEW, Shift_Back=LOST, Find_the_Shift=FOUND, Read_Deployment={"DeploymentInfo": info})
     assert outcome.path[-1] == "Production Restored"
     assert closed_as(outcome)["deploymentId"] == "d-BACK"
     assert "error" not in closed_as(outcome)
     assert "Clean Up" not in outcome.path
+
+
+@pytest.mark.parametrize("description", [{}, {"Description": "by hand"}])
+def test_what_somebody_else_shifts_is_not_taken_for_the_way_back(description: dict[str, str]) -> None:
+    info = {"Status": "InProgress", **description}
+    outcome = rollback(ANEW, Shift_Back=LOST, Find_the_Shift=FOUND, Read_Deployment={"DeploymentInfo": info})
+    assert outcome.path[-1] == "Rollback Failed"
+    assert (closed_as(outcome)["state"], closed_as(outcome)["deploymentId"]) == ("Shift Back", None)
+    assert "Clean Up" in outcome.path
+    assert "Call Off the Shift" not in outcome.path
 
 
 @pytest.mark.parametrize("plan", [PLAN, ANEW])

@@ -173,7 +173,10 @@ class Account:
 
     def get_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])
-        return {"DeploymentInfo": {"Status": shift.status, "ErrorInformation": {"Message": shift.reason}}}
+        error = {"Message": shift.reason}
+        return {
+            "DeploymentInfo": {"Status": shift.status, "Description": shift.description, "ErrorInformation": error}
+        }
 
     def stop_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])

@@ -144,7 +144,7 @@ class Rehearsal:
         executions.statuses[arn], executions.start = "RUNNING", self.now()
         self._known = len(self.story.outside.topic.sent)
         self.ended = self.execute(self.machine, event, arn)
-        executions.statuses[arn] = self.ended.status
+        executions.statuses[arn], executions.stopped[arn] = self.ended.status, self.now()
         if self.ended.status != "SUCCEEDED":
             executions.reasons[arn] = (self.ended.error or "", self.ended.cause or "")
         return self.ended

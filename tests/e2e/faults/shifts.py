@@ -35,6 +35,7 @@ class Shift:
     """For which the candidate gets a share."""
     began: datetime
     """When its present event began."""
+    description: str = ""
     event: str = BEFORE
     status: str = "InProgress"
     reason: str = "no reason given"
@@ -72,7 +73,8 @@ class Shifts:
         identity = f"d-{len(deployments.deployments) + 1}"
         at_once = "AllAtOnce" in config
         share, seconds = (1.0, 0.0) if at_once else self.configs[config]
-        shift = self.shifts[identity] = Shift(identity, before, target, hooks, seconds, self._now())
+        shift = Shift(identity, before, target, hooks, seconds, self._now(), request.get("Description", ""))
+        self.shifts[identity] = shift
         deployments.deployments[identity] = Deployment(identity, target, self._now())
         self._log(60.0)
         if self._hook(shift):

@@ -144,6 +144,17 @@ def test_what_a_running_execution_owns_stays_whatever_its_tags_say(story: Story)
     assert reap(story)["goes"] == {FIRST: "it is AwaitingApproval, and nobody runs or keeps it"}
 
 
+def test_who_tidies_up_after_a_stopped_execution_gets_an_hour(story: Story) -> None:
+    story.until_asked()
+    give(story, FIRST, PAST, "dev")
+    executions, clock = story.outside.executions, story.outside.clock
+    executions.statuses[execution(FIRST)], executions.stopped[execution(FIRST)] = "ABORTED", clock.now()
+    assert "is being tidied up after" in reap(story)["stays"][FIRST]
+    assert told(story) == []
+    clock.advance(3600)
+    assert FIRST in reap(story)["goes"]
+
+
 def test_what_an_execution_keeps_warm_is_left_to_it(succeeded: Story) -> None:
     succeeded.outside.clock.advance(10**6)
     succeeded.outside.executions.statuses[execution(SECOND)] = "RUNNING"

@@ -663,8 +663,8 @@ def test_a_deployment_is_stopped_with_rollback(stub: Stub) -> None:
 def test_an_execution_is_described_with_why_it_ended(stub: Stub) -> None:
     arn = "arn:aws:states:eu-west-1:111122223333:execution:m:e"
     whole = {"executionArn": arn, "stateMachineArn": "arn", "startDate": AT, "status": "ABORTED", "error": "Stopped"}
-    stub("stepfunctions").add_response("describe_execution", whole, {"executionArn": arn})
-    assert StepFunctionsExecutions().describe(arn) == Execution("ABORTED", AT, "Stopped")
+    stub("stepfunctions").add_response("describe_execution", whole | {"stopDate": AT}, {"executionArn": arn})
+    assert StepFunctionsExecutions().describe(arn) == Execution("ABORTED", AT, "Stopped", stopped=AT)
 
 
 # ---- What releases have ----

@@ -15,11 +15,13 @@ from typing import Any
 from safe_deploy.domain.live import Alias
 from safe_deploy.domain.monitoring import iso, parse_time
 from safe_deploy.domain.ports import Executions, Held, Releases
-from safe_deploy.domain.release import Release
-from safe_deploy.errors import InvalidRequestError
+from safe_deploy.domain.release import Release, is_final
+from safe_deploy.errors import InvalidRequestError, NotFoundError
 
 OWNER, RELEASE, EXPIRES = "safe-deploy:model", "safe-deploy:release", "safe-deploy:expires"
 OF_A_RELEASE = re.compile(r"(?P<id>[0-9]{8}-[0-9]{6}-[0-9a-f]{4})(-.*)?")
+TIDYING = timedelta(hours=1)
+"""How long the machine that tidies up after a stopped execution is left alone with what that left."""
 TAGGED = ("endpoint", "endpoint config", "model")
 """Kinds that carry tags of their own. A schedule can't, and an alarm goes with its release: their names tell."""
 
@@ -107,7 +109,17 @@ def verdict(
     for owner, words in ((release.execution_arn, "its execution runs"), (release.keeper, "an execution keeps it warm")):
         if owner and executions.status(owner) == "RUNNING":
             return Verdict(True, f"it is {release.state}, and {words}")
+    ended = None if is_final(release.state) else _end_of(release.execution_arn, executions)
+    if ended is not None and now < ended + TIDYING:
+        return Verdict(True, f"it is {release.state}, its execution ended at {iso(ended)}, and is being tidied up after")
     return _unowned(release, standing, now)
+
+
+def _end_of(execution_arn: str, executions: Executions) -> datetime | None:
+    try:
+        return executions.describe(execution_arn).stopped
+    except NotFoundError:
+        return None
 
 
 def _unknown(held: list[Held], now: datetime) -> Verdict:

@@ -92,6 +92,8 @@ class Execution:
     started: datetime
     error: str = ""
     cause: str = ""
+    stopped: datetime | None = None
+    """When it ended; None while it runs."""
 
 
 @dataclass(frozen=True, slots=True)

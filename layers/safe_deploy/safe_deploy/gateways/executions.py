@@ -38,11 +38,13 @@ class StepFunctionsExecutions:
         """Return an execution: its status, and why it ended if it did not succeed. Raises NotFoundError."""
         found = self._describe(execution_arn)
         started: datetime = found["startDate"]
+        stopped: datetime | None = found.get("stopDate")
         return Execution(
             str(found["status"]),
             started.astimezone(UTC),
             str(found.get("error") or ""),
             str(found.get("cause") or ""),
+            stopped.astimezone(UTC) if stopped else None,
         )
 
     def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
