@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +25,8 @@ class Call:
     """Who calls."""
     headers: dict[str, str] = field(default_factory=dict)
     """The request's headers, names in lower case."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether the caller has hung up: an answer would reach nobody."""
 
 
 class Service:

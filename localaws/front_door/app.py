@@ -6,10 +6,12 @@ import contextlib
 import io
 import logging
 import re
+import select
 import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cheroot.wsgi import Gateway_10, Server
@@ -146,7 +148,9 @@ class FrontDoor:
         routed = protocol.route(name, request)
         try:
             params = protocol.parse(routed, request)
-            call = Call(name, str(routed.model.name), params, principal, dict(signed.headers))
+            call = Call(
+                name, str(routed.model.name), params, principal, dict(signed.headers), partial(hung_up, environ)
+            )
             self._note(call, owned)
             protocol.check(routed, params)
             for interceptor in self._interceptors:
@@ -217,6 +221,17 @@ def snake_case(name: str) -> str:
     """`PutLifecycleEventHookExecutionStatus` → `put_lifecycle_event_hook_execution_status`."""
     spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", spaced).lower()
+
+
+def hung_up(environ: Environ) -> bool:
+    """Whether the caller has closed the connection while he was being served."""
+    connection = environ["localaws.socket"]
+    try:
+        ready = select.poll()
+        ready.register(connection, select.POLLIN)
+        return bool(ready.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):  # closed on this side already
+        return True
 
 
 def free_port() -> int:

@@ -60,6 +60,7 @@ RESOURCES: dict[str, list[tuple[str, str]]] = {
     "stepfunctions": [
         ("executionArn", "{}"),
         ("stateMachineArn", "{}"),
+        ("activityArn", "{}"),
         ("name", "stateMachine:{}"),
         ("resourceArn", "{}"),
     ],
@@ -211,6 +212,10 @@ def _no_permission(_params: Params, _account: str, _region: str) -> Iterator[tup
     yield from ()
 
 
+def _create_activity(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    yield "states:CreateActivity", f"arn:aws:states:{region}:{account}:activity:{params['name']}"
+
+
 def _put_metric_alarm(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
     alarm = _resource("cloudwatch", "cloudwatch", params, account, region)
     yield "cloudwatch:PutMetricAlarm", alarm
@@ -240,6 +245,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, 
     ("application-autoscaling", "DescribeScalingPolicies"): _anywhere(
         "application-autoscaling:DescribeScalingPolicies"
     ),
+    ("stepfunctions", "CreateActivity"): _create_activity,
     ("sts", "GetCallerIdentity"): _no_permission,
     ("logs", "CreateLogStream"): partial(_log_stream, action="CreateLogStream"),
     ("logs", "PutLogEvents"): partial(_log_stream, action="PutLogEvents"),

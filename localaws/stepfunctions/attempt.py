@@ -18,23 +18,26 @@ from localaws.stepfunctions.failures import (
     heartbeat_missed,
     timed_out,
 )
-from localaws.stepfunctions.history import to_json, with_output
+from localaws.stepfunctions.history import to_json, with_input, with_output
 from localaws.stepfunctions.machine import Task as TaskState
-from localaws.stepfunctions.tasks import Task, TaskRunner
+from localaws.stepfunctions.tasks import Task, TaskRunner, is_activity
 from localaws.stepfunctions.templates import Template
 from localaws.stepfunctions.visit import MOST_BYTES, Visit
 
 News = tuple[str, Any]
-"""`ended`, `submitted`, `beat` or `cancelled`, and what goes with it."""
+"""`started`, `submitted`, `beat`, `ended` or `cancelled`, and what goes with it."""
 
 
 def attempt(visit: Visit, state: TaskState) -> Any:
     """The task's result. Raises `Failure` and `Aborted`."""
     token = base64.b64encode(secrets.token_bytes(96)).decode() if state.waits_for_token else None
-    context = visit.context(token)
+    context = visit.context(None if state.is_activity else token)
     arguments = visit.fill(state.arguments, context=context)
     visit.check_size(arguments, "arguments")
     timeout, heartbeat = _seconds(visit, state.timeout_seconds), _seconds(visit, state.heartbeat_seconds)
+    if state.is_activity and not visit.interpreter.has_activity(state.resource):
+        # AWS records no event of its own for this, and nothing catches it.
+        raise visit.failure(RUNTIME, f"The activity {state.resource} does not exist.")
     inbox = _Inbox()
     cancelled = visit.track.cancelled.child()
     task = Task(
@@ -45,6 +48,7 @@ def attempt(visit: Visit, state: TaskState) -> Any:
         token=token,
         timeout=timeout,
         cancelled=cancelled,
+        started=lambda worker: inbox.offer(("started", worker)),
         submitted=lambda answer: inbox.offer(("submitted", answer)),
         settle=lambda result: inbox.offer(("ended", result)),
         beat=lambda: inbox.offer(("beat", None)),
@@ -93,7 +97,7 @@ class _Inbox:
         with self._changed:
             if not self._open:
                 return False
-            self._open = news[0] in {"submitted", "beat"}
+            self._open = news[0] in {"started", "submitted", "beat"}
             self._news.append(news)
             self._changed.notify()
             return True
@@ -108,13 +112,24 @@ class _Inbox:
 
 
 class _Deadlines:
-    """When an attempt has taken too long. Time spent on a token is AWS time; other tasks take real time."""
+    """When an attempt has taken too long. Time spent on a token is AWS time; other tasks take real time.
+
+    An activity's time begins when a worker gets the task: https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
+    """
 
     def __init__(self, visit: Visit, state: TaskState, timeout: float | None, heartbeat: float | None) -> None:
         real = visit.interpreter.clock.real if state.waits_for_token else float
-        self._end = None if timeout is None else time.monotonic() + real(timeout)
+        self._limit = None if timeout is None else real(timeout)
         # Only a token can send heartbeats.
         self._pause = None if heartbeat is None or not state.waits_for_token else real(heartbeat)
+        self._end: float | None = None
+        self._silence: float | None = None
+        if not state.is_activity:
+            self.begin()
+
+    def begin(self) -> None:
+        """From now on time counts."""
+        self._end = None if self._limit is None else time.monotonic() + self._limit
         self.beat()
 
     def beat(self) -> None:
@@ -137,6 +152,9 @@ def _await(log: _Log, inbox: _Inbox, deadlines: _Deadlines) -> Any:
         match inbox.take(deadlines.remaining()):
             case None:
                 raise deadlines.passed()
+            case ("started", worker):
+                deadlines.begin()
+                log.started(worker)
             case ("submitted", answer):
                 log.submitted(answer)
             case ("beat", _):
@@ -156,29 +174,36 @@ class _Log:
         self._visit = visit
         self._task = task
         kind, action = task.integration
-        self._resource = {"resourceType": kind, "resource": action}
+        self._name = kind or task.resource
+        self._is_activity = is_activity(task.resource)
+        self._resource = {} if self._is_activity else {"resourceType": kind, "resource": action}
 
     def scheduled(self, timeout: int | None, heartbeat: int | None) -> None:
         limits = {"timeoutInSeconds": timeout, "heartbeatInSeconds": heartbeat}
-        details = {
-            **self._resource,
-            "region": self._task.context["Execution"]["Id"].split(":")[3],
-            "parameters": to_json(self._task.arguments),
-            **{name: seconds for name, seconds in limits.items() if seconds is not None},
-        }
-        self._visit.record("TaskScheduled", details)
-        self._visit.record("TaskStarted", self._resource)
+        given = {name: seconds for name, seconds in limits.items() if seconds is not None}
+        if self._is_activity:
+            self._record("Scheduled", {"resource": self._task.resource, **with_input(self._task.arguments), **given})
+            return
+        region = self._task.context["Execution"]["Id"].split(":")[3]
+        self._record("Scheduled", {"region": region, "parameters": to_json(self._task.arguments), **given})
+        self._record("Started", {})
+
+    def started(self, worker: str | None) -> None:
+        self._record("Started", {} if worker is None else {"workerName": worker})
 
     def submitted(self, answer: Any) -> None:
-        self._visit.record("TaskSubmitted", {**self._resource, **with_output(answer)})
+        self._record("Submitted", with_output(answer))
 
     def succeeded(self, result: Any) -> Any:
         if len(to_json(result).encode()) > MOST_BYTES:
             text = "returned a result with a size exceeding the maximum number of bytes service limit."
-            raise Failure(DATA_LIMIT_EXCEEDED, f"The state/task '{self._resource['resourceType']}' {text}")
-        self._visit.record("TaskSucceeded", {**self._resource, **with_output(result)})
+            raise Failure(DATA_LIMIT_EXCEEDED, f"The state/task '{self._name}' {text}")
+        self._record("Succeeded", with_output(result))
         return result
 
     def failed(self, failure: Failure) -> None:
-        kind = "TaskTimedOut" if failure.error == TIMEOUT else "TaskFailed"
-        self._visit.record(kind, {**self._resource, **failure.details()})
+        self._record("TimedOut" if failure.error == TIMEOUT else "Failed", failure.details())
+
+    def _record(self, what: str, details: dict[str, Any]) -> None:
+        kind = "Activity" if self._is_activity else "Task"
+        self._visit.record(f"{kind}{what}", {**self._resource, **details})

@@ -7,6 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from localaws.stepfunctions.activities import Activities
 from localaws.stepfunctions.history import History, to_json
 from localaws.stepfunctions.interpreter import Interpreter, Outcome
 from localaws.stepfunctions.logs import LogWriter
@@ -26,9 +27,10 @@ GRACE = 5.0
 class Executions:
     """Every execution, each in a thread of its own."""
 
-    def __init__(self, world: World, tokens: Tokens) -> None:
+    def __init__(self, world: World, tokens: Tokens, activities: Activities) -> None:
         self._world = world
         self._tokens = tokens
+        self._activities = activities
         self._bell = Bell(world)
         self._logs = LogWriter(world)
         self._all: dict[str, Execution] = {}
@@ -94,9 +96,15 @@ class Executions:
             },
             "StateMachine": {"Id": revision.arn, "Name": revision.name},
         }
-        runner = Runner(self._world, self._tokens, self._bell, revision.role, execution.name)
+        runner = Runner(self._world, self._tokens, self._activities, self._bell, revision.role, execution.name)
         interpreter = Interpreter(
-            revision.machine, runner, self._world.clock, execution.history, context, execution.stop
+            revision.machine,
+            runner,
+            self._world.clock,
+            execution.history,
+            context,
+            execution.stop,
+            has_activity=lambda arn: self._activities.find(arn) is not None,
         )
         try:
             outcome = interpreter.execute(value, revision.role)

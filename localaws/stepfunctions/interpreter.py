@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import ChainMap
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,8 @@ class Interpreter:
     context: dict[str, Any]
     """`Execution` and `StateMachine` of `$states.context`."""
     stop: Stop = field(default_factory=Stop)
+    has_activity: Callable[[str], bool] = lambda _: True
+    """Whether an ARN is an activity's."""
 
     def execute(self, value: Any, role: str) -> Outcome:
         """Run from the first state to the end, history and all. Never raises what a definition can cause."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from localaws.stepfunctions.tasks import is_activity
 from localaws.stepfunctions.templates import Template
 
 
@@ -146,9 +147,14 @@ class Task(Handled):
     heartbeat_seconds: Template | None
 
     @property
+    def is_activity(self) -> bool:
+        """Whether a worker does it, who asks for it."""
+        return is_activity(self.resource)
+
+    @property
     def waits_for_token(self) -> bool:
         """Whether it ends when somebody sends its task token back."""
-        return self.resource.endswith(".waitForTaskToken")
+        return self.is_activity or self.resource.endswith(".waitForTaskToken")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

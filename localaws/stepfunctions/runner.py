@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from localaws.faults import tasks
+from localaws.stepfunctions.activities import Activities
 from localaws.stepfunctions.failures import RUNTIME, Failure
 from localaws.stepfunctions.integrations import table
-from localaws.stepfunctions.tasks import Task
+from localaws.stepfunctions.tasks import Task, is_activity
 from localaws.stepfunctions.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -50,9 +52,12 @@ class Bell:
 class Runner:
     """One execution's hands."""
 
-    def __init__(self, world: World, tokens: Tokens, bell: Bell, role: str, session: str) -> None:
+    def __init__(
+        self, world: World, tokens: Tokens, activities: Activities, bell: Bell, role: str, session: str
+    ) -> None:
         self._world = world
         self._tokens = tokens
+        self._activities = activities
         self._bell = bell
         self._role = role
         self._session = session[:64]
@@ -66,14 +71,23 @@ class Runner:
         return self._do(task)
 
     def _do(self, task: Task) -> Any:
+        if is_activity(task.resource):
+            try:
+                return self._until_answered(task, lambda: self._activities.schedule(task))
+            finally:
+                self._activities.withdraw(task)
         found = table.find(task.resource)
         if found is None:
             raise Failure(RUNTIME, f"The resource '{task.resource}' is not implemented by localaws")
         if not found.waits_for_token:
             return found.action.run(self, task)
+        return self._until_answered(task, lambda: task.submitted(found.action.run(self, task)))
+
+    def _until_answered(self, task: Task, ask: Callable[[], object]) -> Any:
+        """Let a task's token be good for as long as the task lasts."""
         self._tokens.open(task)
         try:
-            task.submitted(found.action.run(self, task))
+            ask()
             task.cancelled.wait()
         finally:
             self._tokens.close(task)

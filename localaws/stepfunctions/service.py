@@ -1,6 +1,6 @@
 """Step Functions' API behind the front door. Built by the world.
 
-Standard workflows in JSONata; versions, aliases, activities, redrives and Express workflows are refused.
+Standard workflows in JSONata, and activities; versions, aliases, redrives and Express workflows are refused.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from localaws.service import Call
 from localaws.stepfunctions.failures import TaskError
 from localaws.stepfunctions.history import Event, details_key
 from localaws.stepfunctions.interpreter import Outcome
+from localaws.stepfunctions.parameters import check_name, refuse
 from localaws.stepfunctions.records import Execution, page
-from localaws.stepfunctions.state_machines import StateMachines, check_name, described, refuse
+from localaws.stepfunctions.state_machines import StateMachines, described
 
 MOST_INPUT = 256 * 1024
 _UNTOLD = frozenset(
@@ -24,12 +25,13 @@ _UNTOLD = frozenset(
 
 
 class StepFunctions(StateMachines):
-    """State machines, their executions, and the tokens these wait for."""
+    """State machines, their executions, the tokens these wait for, and activities."""
 
     def start(self) -> None:
         self._executions.open()
 
     def stop(self) -> None:
+        self._activities.close()
         self._executions.close()
 
     def start_execution(self, call: Call) -> dict[str, Any]:

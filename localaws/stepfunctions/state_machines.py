@@ -7,13 +7,15 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localaws.errors import AwsError, NotModelledError
-from localaws.service import Call, Service
+from localaws.errors import AwsError
+from localaws.service import Call
 from localaws.stepfunctions import logs
+from localaws.stepfunctions.activities import ActivityOperations
 from localaws.stepfunctions.definition import parse
 from localaws.stepfunctions.executions import Executions
 from localaws.stepfunctions.integrations import table
 from localaws.stepfunctions.machine import StateMachine
+from localaws.stepfunctions.parameters import check_name, refuse, tags_of
 from localaws.stepfunctions.reader import DefinitionError
 from localaws.stepfunctions.records import Machine, Revision, page
 from localaws.stepfunctions.tokens import Tokens
@@ -22,10 +24,8 @@ from localaws.trust import may_assume
 if TYPE_CHECKING:
     from localaws.world import World
 
-_NO_NAME = frozenset(' <>{}[]?*"#%\\^|~`$&,;:/')
 
-
-class StateMachines(Service):
+class StateMachines(ActivityOperations):
     """Makes, changes, shows and deletes state machines."""
 
     name: ClassVar[str] = "stepfunctions"
@@ -34,7 +34,7 @@ class StateMachines(Service):
         super().__init__(world)
         self._machines: dict[str, Machine] = {}
         self._tokens = Tokens()
-        self._executions = Executions(world, self._tokens)
+        self._executions = Executions(world, self._tokens, self._activities)
         self._mutex = threading.RLock()
 
     def create_state_machine(self, call: Call) -> dict[str, Any]:
@@ -46,8 +46,7 @@ class StateMachines(Service):
             existing = self._machines.get(revision.arn)
             if existing is not None:
                 return _created(_same(existing, revision))
-            tags = {tag["key"]: tag["value"] for tag in params.get("tags", [])}
-            machine = Machine(current=revision, created=revision.changed, tags=tags)
+            machine = Machine(current=revision, created=revision.changed, tags=tags_of(params))
             self._machines[revision.arn] = machine
         return _created(machine)
 
@@ -115,16 +114,15 @@ class StateMachines(Service):
         return {"result": "OK", "diagnostics": [], "truncated": False}
 
     def tag_resource(self, call: Call) -> None:
-        new = {tag["key"]: tag["value"] for tag in call.params["tags"]}
-        self._tagged(call).tags.update(new)
+        self._tags(call).update(tags_of(call.params))
 
     def untag_resource(self, call: Call) -> None:
-        tags = self._tagged(call).tags
+        tags = self._tags(call)
         for key in call.params["tagKeys"]:
             tags.pop(key, None)
 
     def list_tags_for_resource(self, call: Call) -> dict[str, Any]:
-        return {"tags": [{"key": key, "value": value} for key, value in self._tagged(call).tags.items()]}
+        return {"tags": [{"key": key, "value": value} for key, value in self._tags(call).items()]}
 
     def _revision(self, params: dict[str, Any], arn: str, name: str) -> Revision:
         logging = params.get("loggingConfiguration") or logs.OFF
@@ -155,12 +153,12 @@ class StateMachines(Service):
             raise AwsError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return machine
 
-    def _tagged(self, call: Call) -> Machine:
+    def _tags(self, call: Call) -> dict[str, str]:
         arn = call.params["resourceArn"]
-        machine = self._machines.get(arn)
-        if machine is None:
+        tagged = self._machines.get(arn) or self._activities.find(arn)
+        if tagged is None:
             raise AwsError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
-        return machine
+        return tagged.tags
 
     def _delete(self, machine: Machine) -> None:
         """AWS deletes a state machine once its last execution has ended."""
@@ -176,19 +174,6 @@ def _parsed(text: str) -> StateMachine:
         return parse(text, table.check)
     except DefinitionError as error:
         raise AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from error
-
-
-def refuse(params: dict[str, Any], **understood: Any) -> None:
-    """Raise for a parameter with another value than the one that is understood."""
-    for name, value in understood.items():
-        if name in params and params[name] != value:
-            raise NotModelledError(f"stepfunctions: {name} = {params[name]!r}")
-
-
-def check_name(name: str) -> None:
-    """Raise for a name that no state machine or execution can have."""
-    if len(name) > 80 or _NO_NAME & set(name) or any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in name):
-        raise AwsError("InvalidName", f"Invalid Name: '{name}'")
 
 
 def _same(existing: Machine, wanted: Revision) -> Machine:

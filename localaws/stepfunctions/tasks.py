@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 _RESOURCE = re.compile(r"arn:aws:states:::((?:aws-sdk:)?[\w-]+):(.+)")
+_ACTIVITY = re.compile(r"arn:aws:states:[\w-]+:\d{12}:activity:[^:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Task:
     """Seconds; the interpreter ends the task itself and sets `cancelled`."""
     cancelled: threading.Event
     """Set when nobody waits for this attempt any longer: stop what it started."""
+    started: Callable[[str | None], bool]
+    """To be called with the worker's name when a worker is to get an activity's task. False when it came too late."""
     submitted: Callable[[Any], bool]
     """To be told the answer to the request that began a job or handed out a token."""
     settle: Callable[[Any], bool]
@@ -61,6 +64,11 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float, cancelled: threading.Event | None = None) -> bool:
         """Spend AWS time. False when `cancelled` was set first."""
+
+
+def is_activity(resource: str) -> bool:
+    """Whether a Task's resource is an activity."""
+    return _ACTIVITY.fullmatch(resource) is not None
 
 
 def integration(resource: str) -> tuple[str, str]:

@@ -12,6 +12,9 @@ import pytest
 from localaws.service import Service
 from localaws.settings import Settings
 from localaws.world import World
+from tests.localaws.states_lab import lab, states_world
+
+__all__ = ["lab", "states_world"]
 
 ROOT = Path(__file__).resolve().parents[2]
 WorldOf = Callable[..., World]

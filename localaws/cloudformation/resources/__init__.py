@@ -38,6 +38,7 @@ _KINDS: tuple[type[ResourceType], ...] = (
     kms.Key,
     kms.Alias,
     stepfunctions.StateMachine,
+    stepfunctions.Activity,
     http_api.Api,
     http_api.Stage,
     codedeploy.Application,

@@ -1,4 +1,4 @@
-"""AWS::StepFunctions::StateMachine: a definition inline or from S3, JSON or YAML, with substitutions."""
+"""Step Functions: state machines (a definition inline or from S3, JSON or YAML, with substitutions), activities."""
 
 from __future__ import annotations
 
@@ -86,6 +86,37 @@ class StateMachine(ResourceType):
     def _values(self, at: Context, wanted: Properties) -> dict[str, Any]:
         passed = {member: wanted[name] for name, member in _PASSED.items() if name in wanted}
         return {**passed, "definition": definition(at, wanted)}
+
+
+class Activity(ResourceType):
+    """An activity. `Ref` is its ARN."""
+
+    type = "AWS::StepFunctions::Activity"
+    properties = {
+        "EncryptionConfiguration": Api("stepfunctions", "CreateActivity", "encryptionConfiguration"),
+        "Name": FREE,
+        "Tags": FREE,
+    }
+    required = frozenset({"Name"})
+    create_only = frozenset({"EncryptionConfiguration", "Name"})
+    attributes = frozenset({"Arn", "Name"})
+    name_property = "Name"
+
+    def create(self, at: Context, wanted: Properties) -> Made:
+        tags = create_member("stepfunctions", "CreateActivity", at.all_tags(wanted.get("Tags")))
+        values = {name: wanted[name] for name in self.create_only if name in wanted}
+        made = at.client("stepfunctions").create_activity(**call("stepfunctions", "CreateActivity", values), **tags)
+        return self._made(made["activityArn"], wanted)
+
+    def update(self, at: Context, physical_id: str, old: Properties, wanted: Properties) -> Made:
+        retag(at, "stepfunctions", physical_id, old.get("Tags"), wanted.get("Tags"))
+        return self._made(physical_id, wanted)
+
+    def delete(self, at: Context, physical_id: str, properties: Properties) -> None:
+        at.client("stepfunctions").delete_activity(activityArn=physical_id)
+
+    def _made(self, arn: str, wanted: Properties) -> Made:
+        return Made(arn, {"Arn": arn, "Name": str(wanted["Name"])})
 
 
 def definition(at: Context, wanted: Properties) -> str:

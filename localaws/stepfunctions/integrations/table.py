@@ -1,4 +1,4 @@
-"""Every resource that a Task may name here, and what it stands for. Used by `runner` and `definition`."""
+"""Every resource but activities that a Task may name here, and what it stands for. For `runner` and `definition`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localaws.stepfunctions.integrations.actions import Action, Call, Invoke, Jo
 from localaws.stepfunctions.integrations.api import Api, service_model
 from localaws.stepfunctions.integrations.naming import optimized, sdk
 from localaws.stepfunctions.integrations.shapes import epoch_millis
-from localaws.stepfunctions.tasks import integration
+from localaws.stepfunctions.tasks import integration, is_activity
 from localaws.stepfunctions.templates import Template
 
 SDK_SERVICES = {
@@ -68,7 +68,9 @@ def find(resource: str) -> Resource | None:
 
 
 def check(resource: str, arguments: Template) -> Iterator[tuple[str, str]]:
-    """What is wrong with a Task's resource or its literal arguments: field and message."""
+    """What is wrong with a Task's resource or its literal arguments (an activity takes any): field and message."""
+    if is_activity(resource):
+        return
     found = find(resource)
     if found is None:
         yield "Resource", f"The resource '{resource}' is not implemented by localaws"

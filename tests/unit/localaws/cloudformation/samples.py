@@ -7,6 +7,7 @@ from typing import Any
 ARN = "arn:aws:iam::123456789012:role/r"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 TAGS = [{"Key": "a", "Value": "1"}]
 DOCUMENT = {"Version": "2012-10-17", "Statement": []}
@@ -28,6 +29,7 @@ ANSWERS: dict[str, Any] = {
         "Subscriptions": [{"Protocol": "email", "Endpoint": "a@b.c", "SubscriptionArn": f"{TOPIC}:1"}]
     },
     "CreateKey": {"KeyMetadata": {"KeyId": "k-1"}},
+    "CreateActivity": {"activityArn": ACTIVITY},
     "CreateStateMachine": {"stateMachineArn": MACHINE},
     "DescribeStateMachine": {"name": "m", "revisionId": "r"},
     "ImportApi": {"ApiId": "api1"},
@@ -254,6 +256,11 @@ SAMPLES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, set[str]]] = {
         },
         {"DefinitionString": "{}", "RoleArn": ARN},
         {"CreateStateMachine"},
+    ),
+    "AWS::StepFunctions::Activity": (
+        {"Name": "a", "EncryptionConfiguration": {"Type": "AWS_OWNED_KEY"}, "Tags": TAGS},
+        {"Name": "a", "EncryptionConfiguration": {"Type": "AWS_OWNED_KEY"}},
+        {"CreateActivity"},
     ),
     "AWS::ApiGatewayV2::Api": (
         {

@@ -18,6 +18,7 @@ REPLACED_ALL_THE_SAME = {
     ("AWS::Logs::LogGroup", "LogGroupClass"),  # the API can't change a class
 }
 ATTRIBUTES_BEYOND_THE_SCHEMA = {
+    "AWS::StepFunctions::Activity": {"Name"},  # the user guide has it
     "AWS::SNS::Topic": {"TopicName"},  # the user guide has it
     "AWS::SSM::Parameter": {"Type", "Value"},  # the user guide has them
 }

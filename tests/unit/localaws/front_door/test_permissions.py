@@ -9,6 +9,7 @@ import pytest
 from localaws.front_door.permissions import needed
 
 HERE = ("123456789012", "us-east-1")
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
 ROLE = "arn:aws:iam::123456789012:role/Job"
 
 
@@ -22,6 +23,17 @@ ROLE = "arn:aws:iam::123456789012:role/Job"
             {"Bucket": "b", "Key": "k", "VersionId": "1"},
             {("s3:GetObjectVersion", "arn:aws:s3:::b/k")},
         ),
+        ("stepfunctions", "CreateActivity", {"name": "a"}, {("states:CreateActivity", ACTIVITY)}),
+        ("stepfunctions", "DescribeActivity", {"activityArn": ACTIVITY}, {("states:DescribeActivity", ACTIVITY)}),
+        ("stepfunctions", "DeleteActivity", {"activityArn": ACTIVITY}, {("states:DeleteActivity", ACTIVITY)}),
+        (
+            "stepfunctions",
+            "GetActivityTask",
+            {"activityArn": ACTIVITY, "workerName": "w"},
+            {("states:GetActivityTask", ACTIVITY)},
+        ),
+        ("stepfunctions", "ListActivities", {}, {("states:ListActivities", "*")}),
+        ("stepfunctions", "SendTaskSuccess", {"taskToken": "t", "output": "1"}, {("states:SendTaskSuccess", "*")}),
         ("s3", "ListObjectsV2", {"Bucket": "b"}, {("s3:ListBucket", "arn:aws:s3:::b")}),
         (
             "s3",
