@@ -1,7 +1,7 @@
-"""Ask people for a decision: gather the evidence, keep the task token encrypted, mail the links.
+"""Ask people for a decision: fetch and seal the token of the task that waits, gather the evidence, mail the links.
 
-Called by the state `Ask for Approval`, which then waits. A retried call supersedes the earlier link.
-Neither the event nor a link is ever logged.
+Called by the state `Send Request`, beside which `Await Decision` waits. A retried call supersedes the earlier link.
+No link is ever logged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
-from safe_deploy.domain.approval import Approval, encryption_context, hash_of
+from safe_deploy.domain.approval import Approval
 from safe_deploy.domain.asking import Invitation, invite, reminder_time, rule_for, send
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.fields import Fields
@@ -22,12 +22,11 @@ from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, check_release_id, split_uri
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release
+from safe_deploy.domain.task_tokens import LONGEST_SECONDS, collect
 from safe_deploy.entry import task
 from safe_deploy.errors import ConditionFailedError, RefusedError
 from safe_deploy.pages.mail import as_html
 from safe_deploy.wiring import aws
-
-LONGEST_SECONDS = 365 * 24 * 3600
 
 logger = observability.logger()
 
@@ -37,7 +36,8 @@ class Request:
     """What the state machine sends."""
 
     release_id: str
-    task_token: str
+    turn: int
+    """The how-manieth time the release asks: it asks again when a task's token was lost."""
     expires_in: timedelta
 
     @classmethod
@@ -46,7 +46,7 @@ class Request:
         given = Fields(event, "the request")
         return cls(
             check_release_id(given.value("releaseId")),
-            given.text("taskToken", maximum=4000),
+            given.integer("turn", minimum=1, maximum=100),
             timedelta(seconds=given.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS)),
         )
 
@@ -54,13 +54,16 @@ class Request:
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {}: the answer comes from a person, by decide_approval."""
+    """Return {"status": "asked" | "tokenLost"}. The answer comes from people, by decide_approval or decide_release."""
     outside = outside or aws()
     request = Request.from_event(event)
     release = outside.releases.get(request.release_id)
     previous = release.item.get("approvalId")
     if previous and _is_answered(previous, request, outside):
-        return {}
+        return {"status": "asked"}
+    if not collect(release.release_id, request.turn, config.model_name(), outside):
+        logger.warning("the task's token was lost", extra={"release": release.release_id, "turn": request.turn})
+        return {"status": "tokenLost"}
     evidence = gather(release, outside.objects)
     if not evidence.content["gates"]["passed"] or not evidence.content["devTest"]["passed"]:
         raise RefusedError(f"release {release.release_id} has failed a gate or a test; nobody is asked about it")
@@ -69,7 +72,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     try:
         approval = open_approval(request, release, evidence, previous, invitations, outside)
     except ConditionFailedError:
-        return {}
+        return {"status": "asked"}
     set_reminder(request, approval, outside)
     site, until = config.setting("APPROVAL_URL"), moment(approval.deadline)
     send(
@@ -93,7 +96,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         outside.clock.now(),
     )
     logger.info("asked for approval", extra={"release": release.release_id, "digest": evidence.digest})
-    return {}
+    return {"status": "asked"}
 
 
 def set_reminder(request: Request, approval: Approval, outside: Outside) -> None:
@@ -112,11 +115,7 @@ def evidence_uri(release: Release) -> str:
 def _is_answered(previous: str, request: Request, outside: Outside) -> bool:
     """Return whether a person was faster than this retried call."""
     approval = outside.approvals.find(previous)
-    return (
-        approval is not None
-        and approval.decided is not None
-        and approval.task_token_hash == hash_of(request.task_token)
-    )
+    return approval is not None and approval.decided is not None and approval.turn == request.turn
 
 
 def open_approval(
@@ -129,13 +128,11 @@ def open_approval(
 ) -> Approval:
     """Store a new approval; only the invitations hold the links' secrets."""
     approval_id, now = invitations[0].link.approval_id, outside.clock.now()
-    context = encryption_context(config.model_name(), release.release_id, approval_id)
     approval = Approval(
         approval_id,
         release.release_id,
         tuple(invitation.holder for invitation in invitations),
-        hash_of(request.task_token),
-        outside.keys.encrypt(request.task_token, context),
+        request.turn,
         evidence.digest,
         now + request.expires_in,
         rule_for(release),

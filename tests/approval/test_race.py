@@ -89,7 +89,7 @@ def test_of_two_approvers_exactly_one_decides(records: tuple[TableReleases, Tabl
     """GIVEN a yes and a no at the same moment, 1,000 times, THEN one is recorded everywhere, the other nowhere."""
     releases, approvals = records
     later = NOW + timedelta(hours=1)
-    approval = Approval("a" * 32, FIRST, (Holder("hash"),), "token", b"cipher", "digest", later)
+    approval = Approval("a" * 32, FIRST, (Holder("hash"),), 1, "digest", later)
     yes = Decision("approve", "Ada", "", "2026-01-31T12:30:00Z")
     no = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z")
     releases.create(FIRST, State.TESTED, {}, NOW)

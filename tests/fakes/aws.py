@@ -23,6 +23,7 @@ from safe_deploy.domain.ports import (
     LogEvent,
     ModelPackage,
     StoredObject,
+    WaitingTask,
 )
 from safe_deploy.domain.source import Source
 from safe_deploy.errors import (
@@ -288,6 +289,29 @@ class FakeExecutions:
         return True
 
 
+class FakeActivity:
+    """Tasks that nobody was handed yet."""
+
+    def __init__(self) -> None:
+        self.tasks: list[WaitingTask] = []
+
+    def take(self) -> WaitingTask | None:
+        return self.tasks.pop(0) if self.tasks else None
+
+
+class FakeTaskTokens:
+    """Sealed tokens by release and turn."""
+
+    def __init__(self) -> None:
+        self.sealed: dict[tuple[str, int], bytes] = {}
+
+    def keep(self, release_id: str, turn: int, sealed: bytes, until: datetime) -> None:
+        self.sealed[release_id, turn] = sealed
+
+    def find(self, release_id: str, turn: int) -> bytes | None:
+        return self.sealed.get((release_id, turn))
+
+
 class FakeDeployments:
     """Deployments by id, and what hooks reported."""
 
@@ -481,6 +505,8 @@ class FakeOutside:
         self.clock = FakeClock()
         self.releases = FakeReleases(self.memory)
         self.approvals = FakeApprovals(self.memory)
+        self.task_tokens = FakeTaskTokens()
+        self.activity = FakeActivity()
         self.rollbacks = FakeRollbacks(self.memory)
         self.attempts = FakeAttempts(self.memory)
         self.locks = FakeLocks(self.memory)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
-from safe_deploy.domain.ports import Deployment, Invocation
+from safe_deploy.domain.ports import Deployment, Invocation, WaitingTask
 
 from tests.fakes.aws import FakeContext, FakeOutside
 
@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "LATENCY_ALARM": "live-latency",
     "KEY_ARN": "arn:aws:kms:eu-west-1:111122223333:key/1",
     "APPROVAL_URL": SITE,
+    "APPROVAL_ACTIVITY_ARN": "arn:aws:states:eu-west-1:111122223333:activity:approval",
     "METRICS_NAMESPACE": "SafeDeployment/Monitoring",
     "SCHEDULE_GROUP": "monitors",
     "CODEDEPLOY_APPLICATION": "shifts",
@@ -215,13 +216,15 @@ class Story:
 
     def ask(self, release_id: str = FIRST, token: str = "", seconds: int = 3600) -> str:
         """Let the state machine ask for approval, and return the link out of the mail."""
-        token = token or f"task-token-of-{release_id}-which-nobody-may-see"
-        self.outside.executions.waiting.add(token)
-        self.call(
-            "ask_for_approval",
-            {"releaseId": release_id, "taskToken": token, "expiresInSeconds": seconds},
-        )
+        self.wait(release_id, token or f"task-token-of-{release_id}-which-nobody-may-see", seconds)
+        self.call("ask_for_approval", {"releaseId": release_id, "turn": 1, "expiresInSeconds": seconds})
         return self.mailed_link()
+
+    def wait(self, release_id: str, token: str, seconds: int = 3600, turn: int = 1) -> None:
+        """Let the state machine wait in the activity's task, of which nobody has heard yet."""
+        self.outside.executions.waiting.add(token)
+        about = {"releaseId": release_id, "turn": turn, "expiresInSeconds": seconds}
+        self.outside.activity.tasks.append(WaitingTask(token, json.dumps(about)))
 
     def mailed_link(self) -> str:
         """Return the link of the last mail that has one."""

@@ -24,6 +24,7 @@ NUMBERS = {
 VALUES = {
     "Tags": TAGS,
     "LiveAlias": "live",
+    "ApprovalActivityArn": "arn:aws:states:us-east-1:123456789012:activity:stack-approval",
     "PredictFunction": "stack-PredictFunction-ABC",
     "CodeDeployApplication": "stack-App-ABC",
     "DeploymentGroup": "stack-Group-ABC",
@@ -156,7 +157,8 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Create Dev Endpoint": {"EndpointArn": "arn"},
         "Read Dev Endpoint": [{"EndpointStatus": "Creating"}, endpoint],
         "Test Dev Endpoint": payload({"passed": True, "failures": [], "codeSha256": CODE}),
-        "Ask for Approval": {
+        "Send Request": payload({"status": "asked"}),
+        "Await Decision": {
             "decision": "approved",
             "by": "Ada",
             "reason": "",

@@ -15,16 +15,16 @@ SERVICES = {"applicationautoscaling": "application-autoscaling"}
 
 
 def checked(outcome: Outcome, tasks: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The states whose requests were checked, and fit; functions take what they like and are left out."""
+    """The states whose requests were checked, and fit; left out are functions and activities, which take anything."""
     session = botocore.session.get_session()
     found = set()
     for state, requests in outcome.requests.items():
+        if is_ours(tasks[state]):
+            continue
         parts = tasks[state]["Resource"].split(":")
         service, action = (parts[6], parts[7]) if parts[5] == "aws-sdk" else (parts[5], parts[6])
         operation = action.split(".")[0]
         operation = operation[0].upper() + operation[1:]
-        if service == "lambda" and operation == "Invoke":
-            continue
         model = session.get_service_model(SERVICES.get(service, service)).operation_model(operation)
         shape: Any = model.input_shape
         for request in requests:
@@ -35,6 +35,11 @@ def checked(outcome: Outcome, tasks: Mapping[str, Mapping[str, Any]]) -> set[str
             assert not unknown, f"{state}: unknown members {unknown}"
             found.add(state)
     return found
+
+
+def is_ours(task: Mapping[str, Any]) -> bool:
+    """Whether a task is a function's or an activity's, not a service's."""
+    return ":lambda:invoke" in task["Resource"] or ":activity:" in task["Resource"]
 
 
 def lower_camel(value: Any, shape: Any) -> Any:

@@ -21,21 +21,19 @@ from tests.statemachine.machines import (
     payload,
     registered,
 )
-from tests.statemachine.requests import checked
+from tests.statemachine.requests import checked, is_ours
 
 MACHINE = json.loads(definition("release"))
 TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
-BRANCHES = {
-    name: state
-    for branch in MACHINE["States"]["Train and Baseline"]["Branches"]
-    for name, state in branch["States"].items()
-}
-WATCHING = {
-    name: state
-    for branch in MACHINE["States"]["Follow Shift"]["Branches"]
-    for name, state in branch["States"].items()
-    if state["Type"] == "Task"
-}
+
+
+def inside(parallel: str) -> dict[str, Any]:
+    """By name: the Task states of a Parallel's branches."""
+    branches = [branch["States"].items() for branch in MACHINE["States"][parallel]["Branches"]]
+    return {name: state for branch in branches for name, state in branch if state["Type"] == "Task"}
+
+
+BRANCHES, ASKING, WATCHING = inside("Train and Baseline"), inside("Ask for Approval"), inside("Follow Shift")
 DENIED = TaskError("Some.AccessDeniedException", "not allowed")
 SIDE_BY_SIDE = {name for branch in MACHINE["States"]["Follow Shift"]["Branches"] for name in branch["States"]}
 """States of two branches, whose order among each other is chance."""
@@ -270,7 +268,7 @@ def test_a_void_yes_asks_afresh_with_the_same_manifest(key: str, source: str) ->
     (request,) = outcome.requests["Drop Again"]
     assert (request["Bucket"], request["Key"]) == ("drops", key)
     assert request["CopySource"] == f"drops/{source}?versionId=v1"
-    assert checked(outcome, TASKS | BRANCHES | WATCHING) >= {"Drop Again"}
+    assert checked(outcome, TASKS | BRANCHES | ASKING | WATCHING) >= {"Drop Again"}
 
 
 def test_a_manifest_that_can_not_be_dropped_again_is_told() -> None:
@@ -284,7 +282,7 @@ def test_a_manifest_that_can_not_be_dropped_again_is_told() -> None:
 
 def test_a_rejection_marks_the_model_and_cleans_up() -> None:
     no = {"decision": "rejected", "by": "Ada", "reason": "fares look odd", "evidenceDigest": "d"}
-    outcome = release(Ask_for_Approval=no)
+    outcome = release(Await_Decision=no)
     assert (outcome.path[-1], outcome.error) == ("Release Rejected", "ReleaseRejected")
     assert outcome.requests["Reject Model"][0]["ModelApprovalStatus"] == "Rejected"
     assert closed_as(outcome)["error"]["Cause"] == "Ada: fares look odd"
@@ -292,14 +290,47 @@ def test_a_rejection_marks_the_model_and_cleans_up() -> None:
 
 
 def test_an_answer_that_is_neither_yes_nor_no_is_a_no() -> None:
-    outcome = release(Ask_for_Approval={"decision": "maybe", "by": "Ada", "reason": "?"})
+    outcome = release(Await_Decision={"decision": "maybe", "by": "Ada", "reason": "?"})
     assert outcome.path[-1] == "Release Rejected"
 
 
 def test_an_approval_expires() -> None:
-    outcome = release(Ask_for_Approval=TaskError("States.Timeout", "too late"))
+    outcome = release(Await_Decision=TaskError("States.Timeout", "too late"))
     assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Approval Expired", "expired")
     assert "Clean Up" in outcome.path
+
+
+LOST = payload({"status": "tokenLost"})
+ASKED = payload({"status": "asked"})
+
+
+def test_a_lost_token_asks_again_with_a_new_task() -> None:
+    outcome = release(Send_Request=[LOST, LOST, ASKED])
+    assert outcome.path[-1] == "Release Live"
+    for state in ("Await Decision", "Send Request"):
+        requests = [request.get("Payload", request) for request in outcome.requests[state]]
+        assert [request["turn"] for request in requests] == [1, 2, 3]
+
+
+def test_a_token_that_is_always_lost_ends_the_release() -> None:
+    outcome = release(Send_Request=LOST)
+    assert (outcome.path[-1], closed_as(outcome)["error"]["Error"]) == ("Release Failed", "TokenLost")
+    assert len(outcome.requests["Send Request"]) == 3
+    assert "Clean Up" in outcome.path
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"), [(DENIED, DENIED.error), (TaskError("States.Timeout", ""), "RequestTimedOut")]
+)
+def test_a_request_that_can_not_be_sent_is_no_expiry(failure: TaskError, error: str) -> None:
+    outcome = release(Send_Request=failure)
+    assert (outcome.path[-1], closed_as(outcome)["error"]["Error"]) == ("Release Failed", error)
+    assert closed_as(outcome)["state"] == "Ask for Approval"
+
+
+def test_no_task_is_called_with_a_token() -> None:
+    """What a task is called with stands in the execution's history."""
+    assert "Task.Token" not in definition("release")
 
 
 def test_a_second_release_waits_for_the_lock() -> None:
@@ -471,7 +502,7 @@ def test_failed_gates_stop_a_code_release_too() -> None:
 
 def test_rejected_code_leaves_the_models_package_as_it_is() -> None:
     no = {"decision": "rejected", "by": "Ada", "reason": "too slow", "evidenceDigest": "d"}
-    outcome = release(Register_Drop=CODE_ONLY, Ask_for_Approval=no)
+    outcome = release(Register_Drop=CODE_ONLY, Await_Decision=no)
     assert outcome.path[-1] == "Release Rejected"
     assert "Reject Model" not in outcome.path
     assert closed_as(outcome)["error"]["Cause"] == "Ada: too slow"
@@ -508,8 +539,8 @@ def test_code_that_was_deployed_in_the_last_moment_makes_the_yes_stale(error: st
 
 def test_every_request_satisfies_the_services_own_model() -> None:
     """GIVEN a whole release WHEN its requests are held against botocore's models THEN each one fits."""
-    every = TASKS | BRANCHES | WATCHING
-    to_check = {n for n, s in every.items() if ":lambda:invoke" not in s["Resource"]}
+    every = TASKS | BRANCHES | ASKING | WATCHING
+    to_check = {name for name, state in every.items() if not is_ours(state)}
     assert checked(release(shift=OWN_STEPS), every) == to_check - WAY_OUT
 
 

@@ -51,6 +51,8 @@ def test_every_task_has_a_time_out_and_retries_with_jitter(
     machine: str, name: str, state: dict[str, Any], in_branch: bool
 ) -> None:
     assert "TimeoutSeconds" in state
+    if ":activity:" in state["Resource"]:
+        return  # nobody is called: people answer, or the time is up
     assert state["Retry"]
     assert all(retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] <= 5 for retry in state["Retry"])
     assert not any("States.ALL" in retry["ErrorEquals"] for retry in state["Retry"])

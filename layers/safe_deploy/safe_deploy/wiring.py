@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from safe_deploy.config import model_name, setting
 from safe_deploy.domain.source import Source
+from safe_deploy.gateways.activity import StepFunctionsActivity
 from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.approvals import TableApprovals
 from safe_deploy.gateways.attempts import TableAttempts
@@ -31,6 +32,7 @@ from safe_deploy.gateways.reminders import SchedulerReminders
 from safe_deploy.gateways.request_logs import CloudWatchRequestLogs
 from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
+from safe_deploy.gateways.task_tokens import TableTaskTokens
 from safe_deploy.gateways.topics import SnsTopic
 from safe_deploy.gateways.upkeep import TableUpkeep
 
@@ -71,6 +73,16 @@ class Aws:
     def approvals(self) -> TableApprovals:
         """Return the approvals."""
         return TableApprovals(self._table, lambda: self._audit)
+
+    @cached_property
+    def task_tokens(self) -> TableTaskTokens:
+        """Return the tokens of tasks that wait for people."""
+        return TableTaskTokens(self._table)
+
+    @cached_property
+    def activity(self) -> StepFunctionsActivity:
+        """Return the activity in which releases wait for people."""
+        return StepFunctionsActivity(setting("APPROVAL_ACTIVITY_ARN"))
 
     @cached_property
     def attempts(self) -> TableAttempts:

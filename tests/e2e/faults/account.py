@@ -13,7 +13,7 @@ from safe_deploy.domain.ports import Endpoint
 
 from localaws.faults.calls import THROTTLES, USUAL_THROTTLE
 from localaws.front_door.app import snake_case
-from localaws.stepfunctions.failures import Failure, TaskError
+from localaws.stepfunctions.failures import RUNTIME, Failure, TaskError
 from localaws.stepfunctions.integrations import table
 from localaws.stepfunctions.integrations.actions import Call, Job
 from localaws.stepfunctions.integrations.api import Api, service_model
@@ -174,9 +174,7 @@ class Account:
     def get_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])
         error = {"Message": shift.reason}
-        return {
-            "DeploymentInfo": {"Status": shift.status, "Description": shift.description, "ErrorInformation": error}
-        }
+        return {"DeploymentInfo": {"Status": shift.status, "Description": shift.description, "ErrorInformation": error}}
 
     def stop_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])
@@ -216,6 +214,11 @@ def throttled(resource: str) -> Failure:
 def denied(resource: str) -> Failure:
     """How a state machine sees that its role may not do what a Task wants."""
     return _failure(api_of(resource), "AccessDeniedException", "not authorized", 403)
+
+
+def no_activity() -> Failure:
+    """How a state machine sees that the activity of a Task is gone: no `Catch` catches it."""
+    return Failure(RUNTIME, "The activity ARN does not exist.")
 
 
 def _failure(api: Api, code: str, message: str, status: int) -> Failure:

@@ -7,7 +7,7 @@ from functools import cache
 
 from tests.e2e.faults.going_back import RollbackRehearsal, WayBack
 from tests.e2e.faults.rehearsal import Rehearsal, Scenario, Strike
-from tests.e2e.faults.states import KINDS, RELEASE, ROLLBACK, tasks
+from tests.e2e.faults.states import RELEASE, ROLLBACK, kinds_of, tasks
 
 RELEASES = (
     Scenario("a good release", "Release Live"),
@@ -67,8 +67,8 @@ def _path(scenario: Scenario) -> frozenset[str]:
 def strikes() -> Iterator[tuple[str, Strike]]:
     """Every state of each machine crossed with every kind of fault."""
     for machine in SCENARIOS:
-        for state in tasks(machine):
-            for kind, made in KINDS:
+        for state, task in tasks(machine).items():
+            for kind, made in kinds_of(task):
                 yield machine, Strike(state, kind, made)
 
 

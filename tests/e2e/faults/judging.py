@@ -45,13 +45,14 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
 
 
 def _outcome(rehearsal: Rehearsal) -> str | None:
-    """The end state; of a stopped execution, what its record says."""
+    """The end state; of an execution that was stopped or cut off, what its record says."""
     if rehearsal.ended is None:
         return None
-    if rehearsal.ended.status != "ABORTED":
-        return rehearsal.path[-1] if rehearsal.path[-1] in ends(rehearsal.machine) else None
+    if rehearsal.path[-1] in ends(rehearsal.machine):
+        return rehearsal.path[-1]
+    words = {"ABORTED": "Stopped", "FAILED": "Failed"}.get(rehearsal.ended.status)
     recorded = rehearsal.recorded()
-    return f"Stopped, recorded as {recorded}" if recorded else None
+    return f"{words}, recorded as {recorded}" if words and recorded else None
 
 
 def _left(rehearsal: Rehearsal) -> list[str]:

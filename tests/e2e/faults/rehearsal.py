@@ -11,20 +11,22 @@ import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 
-from safe_deploy.domain.ports import Held
+from safe_deploy.domain.ports import Held, WaitingTask
 from safe_deploy.domain.release import State, is_final
 
+from localaws.stepfunctions.cancellation import Cancellation
 from localaws.stepfunctions.failures import Failure, TaskError, timed_out
 from localaws.stepfunctions.history import History
 from localaws.stepfunctions.interpreter import Interpreter, Outcome, Stop
 from localaws.stepfunctions.tasks import Task
-from tests.e2e.faults.account import Account, api_of, denied, throttled
+from tests.e2e.faults.account import Account, api_of, denied, no_activity, throttled
 from tests.e2e.faults.crashing import Crashing, KilledError
 from tests.e2e.faults.shifts import Shifts
-from tests.e2e.faults.states import RELEASE
-from tests.e2e.faults.virtual import VirtualTime
+from tests.e2e.faults.states import RELEASE, is_activity
+from tests.e2e.faults.virtual import LOOK, VirtualTime, walkers
 from tests.fakes.aws import FakeContext
 from tests.fakes.story import FIRST, MODEL, Story, execution, load, object_created
 from tests.statemachine.machines import machine
@@ -32,6 +34,8 @@ from tests.statemachine.machines import machine
 HOUR, DAY = 3_600.0, 86_400.0
 REAPER_RUNS = 4
 THROTTLED_TIMES = 2
+NO_TASK = 2.0
+"""Real seconds after which who asks for a task is told that there is none."""
 CANARY = {
     "errorMargin": 0.1, "shareMargin": 0.1, "latencyTolerance": 1.0, "predictionTolerance": 1.0,
     "minimumRequests": 50, "replayRequests": 0,
@@ -73,6 +77,42 @@ class Scenario:
     """States whose calls are refused, so that the machine takes its ways out."""
 
 
+class Asking:
+    """The activity's tasks: those that nobody was handed, and those that wait for their tokens."""
+
+    def __init__(self) -> None:
+        self._scheduled: SimpleQueue[WaitingTask | None] = SimpleQueue()
+        self._waiting: dict[str, tuple[Task, threading.Event]] = {}
+        self.taken: set[str] = set()
+        """Tokens that somebody was handed."""
+
+    def wait_for(self, task: Task) -> tuple[threading.Event, str]:
+        """What is set when the task's waiting has an end, and its token."""
+        woken, token = threading.Event(), f"task-token-{len(self._waiting) + 1}"
+        assert isinstance(task.cancelled, Cancellation)
+        task.cancelled.listen(woken.set)
+        self._waiting[token] = (task, woken)
+        return woken, token
+
+    def schedule(self, task: WaitingTask | None) -> None:
+        """Let it be taken; None says that there will be none."""
+        self._scheduled.put(task)
+
+    def take(self) -> WaitingTask | None:
+        """A task, as soon as there is one."""
+        with suppress(Empty):
+            task = self._scheduled.get(timeout=NO_TASK)
+            self.taken |= {task.token} if task else set()
+            return task
+        return None
+
+    def settle(self, token: str, answer: Any) -> None:
+        """The token is sent back."""
+        task, woken = self._waiting[token]
+        task.settle(answer)
+        woken.set()
+
+
 @dataclass
 class Rehearsal:
     """One world in memory, in which a machine runs once: here, one release is made."""
@@ -94,6 +134,8 @@ class Rehearsal:
         self._mutex = threading.RLock()
         self._time = VirtualTime(self.account.pass_time)
         self._throttled = 0
+        self._asking = Asking()
+        self._end_waiting: Strike | None = None
 
     # ---- the clock that the interpreter is given ----
 
@@ -143,6 +185,7 @@ class Rehearsal:
         executions = self.story.outside.executions
         executions.statuses[arn], executions.start = "RUNNING", self.now()
         self._known = len(self.story.outside.topic.sent)
+        self.story.outside.activity = self._asking  # type: ignore[assignment]
         self.ended = self.execute(self.machine, event, arn)
         executions.statuses[arn], executions.stopped[arn] = self.ended.status, self.now()
         if self.ended.status != "SUCCEEDED":
@@ -198,6 +241,8 @@ class Rehearsal:
 
     def run(self, task: Task) -> Any:
         """Do a task, unless something goes wrong with it."""
+        if is_activity(task.resource):
+            return self._await(task)
         with self._time.busy(), self._mutex:
             try:
                 if task.context["StateMachine"]["Name"] != self.machine:
@@ -237,15 +282,46 @@ class Rehearsal:
         if (api.service, api.operation) != ("lambda", "Invoke"):
             return self.account.call(task)
         function, payload = function_of(task.arguments["FunctionName"]), task.arguments["Payload"]
-        if task.token:
-            self.story.outside.executions.waiting.add(task.token)
         answer = self._call(function, payload, crash_at, noted=noted)
-        if not task.token:
-            return {"StatusCode": 200, "Payload": answer}
-        self.story.decide(self.story.mailed_link(), self.scenario.decision, reason="it looks odd")
+        if function == "ask_for_approval" and answer["status"] == "asked":
+            self._decide()
+        return {"StatusCode": 200, "Payload": answer}
+
+    # ---- the task that waits for people ----
+
+    def _await(self, task: Task) -> Any:
+        """It ends when its token is sent back, or when its time is up."""
+        strike = self._end_waiting = self.strike if self.strike and self.strike.state == task.state else None
+        if strike and strike.kind == "denied":
+            self.struck += 1
+            self._asking.schedule(None)
+            raise no_activity()
+        woken, token = self._asking.wait_for(task)
+        self.story.outside.executions.waiting.add(token)
+        self._asking.schedule(WaitingTask(token, json.dumps(task.arguments)))
+        while walkers() == 1 and token not in self._asking.taken and not woken.wait(LOOK):
+            pass  # time must not pass before the other branch has begun
+        if self._time.sleep(task.timeout or 0, woken):
+            self.struck += strike is not None
+            raise timed_out()
+        return None  # it was settled, or nobody waits for it any more
+
+    def _decide(self) -> None:
+        """A person answers the mail, unless it is the waiting that goes wrong."""
+        world, strike = self.story.outside, self._end_waiting
+        if not world.executions.waiting:
+            return  # the answer is there already
+        if strike and strike.made and strike.kind == "timed out":
+            world.executions.waiting.clear()  # the answer comes in the moment in which the time is up
+        if strike is None or strike.made:
+            self.story.decide(self.story.mailed_link(), self.scenario.decision, reason="it looks odd")
         if self.scenario.stale:
-            self.story.outside.functions.deploy("code-after-the-yes")
-        return self.story.outside.executions.answers[-1][1]
+            world.functions.deploy("code-after-the-yes")
+        if strike is None:
+            self._asking.settle(*world.executions.answers[-1])
+        elif strike.kind == "stopped":
+            self.struck += 1
+            self._stop(Outcome("ABORTED", error="Stopped", cause="by hand"))
 
     def _call(self, function: str, payload: Any, crash_at: int, *, noted: bool) -> Any:
         """Call a handler; its exception is the task's error, as Lambda hands it on."""

@@ -25,6 +25,9 @@ What goes wrong, at which state, and what becomes of it. Written by `make test-f
 * *whole app*: deployed on the local AWS, with its processes and sockets. The fault is set at AWS's API or in a process,
   and users ask without pause.
 
+`Await Decision` waits in an activity: that is no call, so nothing can be throttled there, and what is refused for good
+is the whole activity.
+
 *failed requests* counts those of users, apart from what a bad candidate itself answered to its share; that is told
 beside it. What doesn't hold is said in bold.
 """

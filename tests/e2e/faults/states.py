@@ -34,6 +34,16 @@ def label(machine: str, state: str) -> str:
     return state if machine == RELEASE else f"Going back: {state}"
 
 
+def is_activity(resource: str) -> bool:
+    """Whether a task waits for a worker, and is no call that could be throttled."""
+    return ":activity:" in resource
+
+
+def kinds_of(task: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Every kind of fault that a task can meet."""
+    return [kind for kind in KINDS if kind[0] != "throttled" or not is_activity(task["Resource"])]
+
+
 @cache
 def tasks(machine: str = RELEASE) -> dict[str, dict[str, Any]]:
     """Every Task state of a machine, those of branches included, in the order of the file."""

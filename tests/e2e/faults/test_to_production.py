@@ -88,7 +88,7 @@ def test_a_firing_alarm_sends_traffic_back(whole: Whole) -> None:
         ("Create Production Endpoint", True),
         ("Shift Traffic", True),
         ("Watch Shift", False),
-        ("Ask for Approval", True),
+        ("Send Request", True),
     ],
 )
 def test_a_release_stopped_by_hand_is_tidied_up(whole: Whole, state: str, made: bool) -> None:
@@ -141,21 +141,28 @@ def test_of_two_releases_at_once_one_goes_live(whole: Whole) -> None:
     )
 
 
-def test_a_lock_holder_that_is_killed_blocks_nobody(whole: Whole) -> None:
-    """The second release waits, for all to see; it goes on when the first one's execution is gone."""
+def test_who_waits_gives_way_to_a_newer_one_which_a_killed_holder_does_not_block(whole: Whole) -> None:
+    """Both wait, for all to see: the older one ends, the newer one goes on when the holder's execution is gone."""
     aws = whole.app.stack.aws
-    holder, waiting = whole.begin("holder"), whole.begin("waiting")
-    links = [whole.app.asked(seen.execution) for seen in (holder, waiting)]
+    holder, older, newer = (whole.begin(name) for name in ("holder", "older", "newer"))
+    links = [whole.app.asked(seen.execution) for seen in (holder, older, newer)]
     aws.inject("task", {"kind": "hold", "made": False}, {"state": "Shift Traffic"}, times=1)
     whole.app.approve(links[0])
     holder.execution.follow(lambda _: None, until=lambda: any(fault["struck"] for fault in aws.faults()))
-    whole.app.approve(links[1])
-    release = whole.release_id(waiting)
-    waiting.execution.follow(lambda _: None, until=lambda: "waiting" in whole.app.record(release))
-    assert whole.release_id(holder) in str(whole.app.record(release)["waiting"])
+    for waiting, link in ((older, links[1]), (newer, links[2])):
+        whole.app.approve(link)
+        release = whole.release_id(waiting)
+        waiting.execution.follow(lambda _: None, until=lambda name=release: "waiting" in whole.app.record(name))
+        assert whole.release_id(holder) in str(whole.app.record(release)["waiting"])
+    older.ended = whole.app.ended(older.execution)
+    assert whole.release_id(newer) in older.ended["cause"]
     aws.client("stepfunctions").stop_execution(executionArn=holder.execution.arn, cause="killed")
     aws.heal()
-    waiting.ended = whole.app.ended(waiting.execution)
-    keep(whole.judged(waiting, "Take Release Lock", "the lock's holder is killed", "Release Live", strikes=False))
+    newer.ended = whole.app.ended(newer.execution)
+    for seen, fault, end in (
+        (newer, "the lock's holder is killed", "Release Live"),
+        (older, "a newer release comes to wait, too", "Superseded by Newer"),
+    ):
+        keep(whole.judged(seen, "Take Release Lock", fault, end, strikes=False))
     holder.ended = whole.app.ended(holder.execution)
     assert whole.app.record(whole.release_id(holder))["state"] == "Stopped"

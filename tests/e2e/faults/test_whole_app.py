@@ -117,7 +117,7 @@ def test_an_endpoint_that_does_not_come_up_ends_the_release(
     [
         ("Register Drop", "RegisterDrop", 4),
         ("Check Gates", "CheckGates", 2),
-        ("Ask for Approval", "AskForApproval", 3),
+        ("Send Request", "AskForApproval", 3),
         ("Take Release Lock", "TakeLock", 3),
     ],
 )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 QUIET = 0.003
 """Real seconds without any news after which everybody is taken to wait."""
 LOOK = 0.02
+"""Real seconds between two looks at what nobody tells of."""
 
 
 class VirtualTime:
@@ -49,7 +50,7 @@ class VirtualTime:
             return cancelled is None or not cancelled.is_set()
 
     def _turn(self, mine: tuple[float, int]) -> None:
-        if self._busy or self._sleepers[0] != mine or len(self._sleepers) < _walkers():
+        if self._busy or self._sleepers[0] != mine or len(self._sleepers) < walkers():
             self._changed.wait(LOOK)
             return
         seen = self._news
@@ -66,6 +67,6 @@ class VirtualTime:
             self._changed.notify_all()
 
 
-def _walkers() -> int:
+def walkers() -> int:
     """How many threads walk through states: the interpreter's, or those of branches, which it names `State[0]`."""
     return max(1, sum(thread.name.endswith("]") for thread in threading.enumerate()))

@@ -11,7 +11,8 @@ from safe_deploy.domain.attempts import LIMITS
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.release import State
-from safe_deploy.errors import RefusedError, TransientError
+from safe_deploy.domain.task_tokens import HANDED, encryption_context, open_token
+from safe_deploy.errors import InvalidRequestError, NotFoundError, RefusedError, TransientError
 
 from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, SITE, Story, form_of, visit
 
@@ -77,6 +78,81 @@ def test_neither_secret_nor_token_is_kept_or_logged(
     assert story.outside.executions.answers[0][0] == TOKEN
 
 
+@pytest.fixture
+def tested(story: Story) -> Story:
+    """A release that is ready to be asked about."""
+    story.drop()
+    story.register()
+    story.run_jobs()
+    story.check_gates()
+    story.test_endpoint()
+    return story
+
+
+ASKING = {"releaseId": FIRST, "turn": 1, "expiresInSeconds": 3600}
+
+
+def test_who_is_handed_another_releases_task_keeps_its_token_for_it(tested: Story) -> None:
+    tested.wait(SECOND, "token of the second")
+    tested.wait(FIRST, TOKEN)
+    assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
+    tested.decide(tested.mailed_link())
+    assert [token for token, _ in tested.outside.executions.answers] == [TOKEN]
+    assert open_token(SECOND, 1, MODEL, tested.outside) == "token of the second"
+
+
+def test_a_task_that_another_function_was_handed_is_found_in_its_keeping(tested: Story) -> None:
+    sealed = tested.outside.keys.encrypt(TOKEN, encryption_context(MODEL, FIRST, 1))
+    tested.outside.task_tokens.keep(FIRST, 1, sealed, tested.outside.clock.now())
+    assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
+
+
+def test_while_a_call_waits_its_task_may_come_through_another_function(
+    tested: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing() -> None:
+        tested.outside.task_tokens.keep(FIRST, 1, b"sealed", tested.outside.clock.now())
+
+    monkeypatch.setattr(tested.outside.activity, "take", nothing)
+    assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
+
+
+def test_a_task_that_was_handed_to_who_lost_it_is_asked_for_anew(tested: Story) -> None:
+    assert tested.call("ask_for_approval", ASKING) == {"status": "tokenLost"}
+    assert tested.outside.topic.sent == []
+    tested.wait(FIRST, TOKEN, turn=2)
+    assert tested.call("ask_for_approval", {**ASKING, "turn": 2}) == {"status": "asked"}
+    tested.decide(tested.mailed_link())
+    assert [token for token, _ in tested.outside.executions.answers] == [TOKEN]
+
+
+def test_a_newer_task_supersedes_the_link_of_the_one_before(tested: Story) -> None:
+    first = tested.ask()
+    tested.wait(FIRST, TOKEN, turn=2)
+    tested.call("ask_for_approval", {**ASKING, "turn": 2})
+    assert "A newer mail replaces this link" in tested.show(first)["body"]
+
+
+def test_among_too_many_who_ask_one_tries_again(tested: Story) -> None:
+    for number in range(HANDED):
+        tested.wait(f"20260201-09000{number}-0c2d", f"token {number}")
+    with pytest.raises(TransientError, match="none of them of release"):
+        tested.call("ask_for_approval", ASKING)
+    tested.wait(FIRST, TOKEN)
+    assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
+
+
+def test_the_token_is_bound_to_its_release_and_turn(tested: Story) -> None:
+    tested.ask()
+    sealed = tested.outside.task_tokens.sealed
+    sealed[SECOND, 1] = sealed[FIRST, 2] = sealed[FIRST, 1]
+    for release_id, turn in ((SECOND, 1), (FIRST, 2)):
+        with pytest.raises(InvalidRequestError):
+            open_token(release_id, turn, MODEL, tested.outside)
+    with pytest.raises(NotFoundError):
+        open_token(SECOND, 3, MODEL, tested.outside)
+
+
 def test_a_retried_call_supersedes_its_own_link(story: Story, link: str) -> None:
     again = story.ask()
     assert again != link
@@ -96,16 +172,11 @@ def test_a_retried_call_that_a_person_outran_asks_nobody(story: Story, link: str
     assert state(story) is ApprovalState.APPROVED
 
 
-def test_a_mail_that_could_not_be_sent_is_tried_again_with_a_new_link(story: Story) -> None:
-    story.drop()
-    story.register()
-    story.run_jobs()
-    story.check_gates()
-    story.test_endpoint()
-    story.outside.topic.failures = 1
+def test_a_mail_that_could_not_be_sent_is_tried_again_with_a_new_link(tested: Story) -> None:
+    tested.outside.topic.failures = 1
     with pytest.raises(TransientError):
-        story.ask()
-    assert story.show(story.ask())["statusCode"] == 200
+        tested.ask()
+    assert tested.show(tested.ask())["statusCode"] == 200
 
 
 def test_nobody_is_asked_about_a_release_that_failed_its_gates(story: Story) -> None:

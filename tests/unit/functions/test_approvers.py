@@ -29,8 +29,8 @@ def ask(story: Story, **approval: Any) -> None:
     story.run_jobs()
     story.check_gates()
     story.test_endpoint()
-    story.outside.executions.waiting.add("token")
-    story.call("ask_for_approval", {"releaseId": FIRST, "taskToken": "token", "expiresInSeconds": 36_000})
+    story.wait(FIRST, "token", 36_000)
+    story.call("ask_for_approval", {"releaseId": FIRST, "turn": 1, "expiresInSeconds": 36_000})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from safe_deploy.gateways import clients
 from tests.fakes.memory import make_tables, services_in_memory
 from tests.fakes.story import ARTIFACTS, ENVIRONMENT
 
-Stub = Callable[[str], Stubber]
+Stub = Callable[..., Stubber]
 
 
 @pytest.fixture
@@ -41,13 +41,14 @@ def aws(settings: None) -> Iterator[None]:
 @pytest.fixture
 def stub(settings: None) -> Iterator[Stub]:
     """`stub("sagemaker")` returns that client's stubber; every answer put on it must be fetched."""
-    stubbers: dict[str, Stubber] = {}
+    stubbers: dict[tuple[str, bool], Stubber] = {}
 
-    def stubber(service: str) -> Stubber:
-        if service not in stubbers:
-            stubbers[service] = Stubber(clients.client(service))
-            stubbers[service].activate()
-        return stubbers[service]
+    def stubber(service: str, *, patient: bool = False) -> Stubber:
+        wanted = (service, patient)
+        if wanted not in stubbers:
+            stubbers[wanted] = Stubber(clients.client(service, **({"patient": True} if patient else {})))
+            stubbers[wanted].activate()
+        return stubbers[wanted]
 
     yield stubber
     for made in stubbers.values():

@@ -14,7 +14,7 @@ from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState, Decision, Rule, Via
 from safe_deploy.domain.lock import Lock, taken
 from safe_deploy.domain.manifest import Drop
-from safe_deploy.domain.ports import Approvals, Attempts, Locks, Releases, Rollbacks
+from safe_deploy.domain.ports import Approvals, Attempts, Locks, Releases, Rollbacks, TaskTokens
 from safe_deploy.domain.release import RETURNING, STEPS, State
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 from safe_deploy.gateways.approvals import TableApprovals
@@ -24,7 +24,9 @@ from safe_deploy.gateways.locks import TableLocks
 from safe_deploy.gateways.releases import TableReleases
 from safe_deploy.gateways.rollbacks import TableRollbacks
 from safe_deploy.gateways.table import Table
+from safe_deploy.gateways.task_tokens import TableTaskTokens
 
+from tests.fakes.aws import FakeTaskTokens
 from tests.fakes.records import FakeApprovals, FakeAttempts, FakeLocks, FakeReleases, FakeRollbacks, Memory
 from tests.fakes.story import ENVIRONMENT, FIRST, SECOND
 
@@ -41,6 +43,7 @@ class Records:
     locks: Locks
     rollbacks: Rollbacks
     attempts: Attempts
+    task_tokens: TaskTokens
 
 
 @pytest.fixture(params=["table", "fake"])
@@ -49,7 +52,12 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
     if request.param == "fake":
         memory = Memory()
         yield Records(
-            FakeReleases(memory), FakeApprovals(memory), FakeLocks(memory), FakeRollbacks(memory), FakeAttempts(memory)
+            FakeReleases(memory),
+            FakeApprovals(memory),
+            FakeLocks(memory),
+            FakeRollbacks(memory),
+            FakeAttempts(memory),
+            FakeTaskTokens(),
         )
         return
     request.getfixturevalue("aws")
@@ -60,6 +68,7 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
         TableLocks(table),
         TableRollbacks(table),
         TableAttempts(table),
+        TableTaskTokens(table),
     )
 
 
@@ -149,10 +158,25 @@ def test_the_audit_trail_keeps_an_entry_once(records: Records) -> None:
     assert audit(SECOND, "Registered", "somebody", {"rows": 1}, NOW)
 
 
+# ---- task tokens ----
+
+
+def test_a_sealed_token_is_found_by_its_release_and_turn(records: Records) -> None:
+    tokens = records.task_tokens
+    assert tokens.find(FIRST, 1) is None
+    tokens.keep(FIRST, 1, b"\x00sealed\xff", NOW)
+    tokens.keep(FIRST, 2, b"another", NOW)
+    assert (tokens.find(FIRST, 1), tokens.find(FIRST, 2), tokens.find(SECOND, 1)) == (
+        b"\x00sealed\xff",
+        b"another",
+        None,
+    )
+
+
 # ---- approvals ----
 
 LATER = NOW + timedelta(hours=1)
-APPROVAL = Approval("a" * 32, FIRST, (Holder("hash"),), "token-hash", b"\x00cipher\xff", "digest", LATER)
+APPROVAL = Approval("a" * 32, FIRST, (Holder("hash"),), 1, "digest", LATER)
 YES = Decision("approve", "Ada", "", "2026-01-31T12:30:00Z", "192.0.2.10")
 NO = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z", "192.0.2.11")
 

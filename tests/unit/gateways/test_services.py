@@ -25,6 +25,7 @@ from safe_deploy.domain.ports import (
     LifecycleEvent,
     ModelPackage,
     Objects,
+    WaitingTask,
 )
 from safe_deploy.errors import (
     AccessDeniedError,
@@ -36,6 +37,7 @@ from safe_deploy.errors import (
     TooLargeError,
     TransientError,
 )
+from safe_deploy.gateways.activity import StepFunctionsActivity
 from safe_deploy.gateways.alarms import CloudWatchAlarms
 from safe_deploy.gateways.clients import client, translating
 from safe_deploy.gateways.deployments import CodeDeployDeployments
@@ -665,6 +667,18 @@ def test_an_execution_is_described_with_why_it_ended(stub: Stub) -> None:
     whole = {"executionArn": arn, "stateMachineArn": "arn", "startDate": AT, "status": "ABORTED", "error": "Stopped"}
     stub("stepfunctions").add_response("describe_execution", whole | {"stopDate": AT}, {"executionArn": arn})
     assert StepFunctionsExecutions().describe(arn) == Execution("ABORTED", AT, "Stopped", stopped=AT)
+
+
+def test_a_task_is_taken_from_the_activity(stub: Stub) -> None:
+    states, activity = stub("stepfunctions", patient=True), StepFunctionsActivity("arn:activity")
+    asked = {"activityArn": "arn:activity", "workerName": "ask_for_approval"}
+    states.add_response("get_activity_task", {"taskToken": "t", "input": "{}"}, asked)
+    assert activity.take() == WaitingTask("t", "{}")
+    states.add_response("get_activity_task", {}, asked)
+    assert activity.take() is None
+    states.add_client_error("get_activity_task", "ThrottlingException")
+    with pytest.raises(TransientError):
+        activity.take()
 
 
 # ---- What releases have ----

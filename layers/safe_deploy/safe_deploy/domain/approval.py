@@ -58,8 +58,8 @@ class Approval:
     approval_id: str
     release_id: str
     holders: tuple[Holder, ...]
-    task_token_hash: str
-    task_token_ciphertext: bytes
+    turn: int
+    """The how-manieth task of its release waits for the answer."""
     evidence_digest: str
     deadline: datetime
     rule: Rule = field(default_factory=Rule)
@@ -160,10 +160,5 @@ class Link:
 
 
 def hash_of(secret: str) -> str:
-    """Return the SHA-256 of a secret of 256 random bits, or of a task token."""
+    """Return the SHA-256 of a secret of 256 random bits."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def encryption_context(model_name: str, release_id: str, approval_id: str) -> dict[str, str]:
-    """Return what a task token's ciphertext is bound to."""
-    return {"modelName": model_name, "releaseId": release_id, "approvalId": approval_id}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from safe_deploy.domain.approval import Approval, Delivery, encryption_context
+from safe_deploy.domain.approval import Approval, Delivery
 from safe_deploy.domain.decision import Decision
 from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.task_tokens import open_token
 from safe_deploy.errors import ConditionFailedError
 
 
@@ -30,8 +31,7 @@ def deliver(approval: Approval, model_name: str, outside: Outside) -> Approval:
     """Hand a recorded decision to the state machine's task, unless that is done; record what became of it."""
     if not approval.is_decided or approval.delivery is not None:
         return approval
-    context = encryption_context(model_name, approval.release_id, approval.approval_id)
-    token = outside.keys.decrypt(approval.task_token_ciphertext, context)
+    token = open_token(approval.release_id, approval.turn, model_name, outside)
     waited = outside.executions.succeed(token, approval.answer())
     delivery = Delivery.DELIVERED if waited else Delivery.NOT_WAITING
     outside.approvals.delivered(approval.approval_id, delivery, outside.clock.now())

@@ -109,10 +109,8 @@ def verdict(
     for owner, words in ((release.execution_arn, "its execution runs"), (release.keeper, "an execution keeps it warm")):
         if owner and executions.status(owner) == "RUNNING":
             return Verdict(True, f"it is {release.state}, and {words}")
-    ended = None if is_final(release.state) else _end_of(release.execution_arn, executions)
-    if ended is not None and now < ended + TIDYING:
-        return Verdict(True, f"it is {release.state}, its execution ended at {iso(ended)}, and is being tidied up after")
-    return _unowned(release, standing, now)
+    cut_off = None if is_final(release.state) else _end_of(release.execution_arn, executions)
+    return _unowned(release, standing, cut_off, now)
 
 
 def _end_of(execution_arn: str, executions: Executions) -> datetime | None:
@@ -129,7 +127,11 @@ def _unknown(held: list[Held], now: datetime) -> Verdict:
     return Verdict(False, "there is no such release, and no lease")
 
 
-def _unowned(release: Release, standing: Standing, now: datetime) -> Verdict:
+def _unowned(release: Release, standing: Standing, cut_off: datetime | None, now: datetime) -> Verdict:
+    """Return the verdict on what nobody runs; `cut_off` is when an execution ended that recorded no end."""
+    if cut_off is not None and now < cut_off + TIDYING:
+        words = f"it is {release.state}, its execution ended at {iso(cut_off)}, and is being tidied up after"
+        return Verdict(True, words)
     if release.release_id not in standing.predecessors or release.item.get("retiredAt"):
         return Verdict(False, f"it is {release.state}, and nobody runs or keeps it")
     until = standing.grace_ends

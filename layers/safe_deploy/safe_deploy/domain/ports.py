@@ -97,6 +97,15 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingTask:
+    """A task of a state machine that ends when somebody sends its token back."""
+
+    token: str = field(repr=False)
+    input: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleEvent:
     """One of a deployment's three parts; the first and the last are hooks."""
 
@@ -242,6 +251,23 @@ class Approvals(Protocol):
 
     def withdraw(self, approval_id: str, state: ApprovalState) -> None:
         """End a pending approval that nobody decided; one that is decided stays as it is."""
+
+
+class TaskTokens(Protocol):
+    """Tokens of the tasks in which releases wait for people; sealed, so that who reads the table can't use them."""
+
+    def keep(self, release_id: str, turn: int, sealed: bytes, until: datetime) -> None:
+        """Keep the token of the task in which a release waits for the `turn`-th time."""
+
+    def find(self, release_id: str, turn: int) -> bytes | None:
+        """Return a token, sealed, or None."""
+
+
+class Activity(Protocol):
+    """The activity in which releases wait for people."""
+
+    def take(self) -> WaitingTask | None:
+        """Return a task that nobody was handed yet; None when there is none for a minute."""
 
 
 class Rollbacks(Protocol):
@@ -483,6 +509,10 @@ class Outside(Protocol):
     def releases(self) -> Releases: ...
     @property
     def approvals(self) -> Approvals: ...
+    @property
+    def task_tokens(self) -> TaskTokens: ...
+    @property
+    def activity(self) -> Activity: ...
     @property
     def rollbacks(self) -> Rollbacks: ...
     @property

@@ -29,6 +29,9 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
 )
 
+PATIENT = CONFIG.merge(Config(read_timeout=70, retries={"mode": "standard", "total_max_attempts": 1}))
+"""For calls that AWS answers after up to a minute; who repeats one has to see first what the one before has done."""
+
 NOT_FOUND = (
     "404",
     "DeploymentDoesNotExistException",
@@ -68,9 +71,9 @@ MISSING_WORDS = ("could not find", "does not exist", "requested resource not fou
 
 
 @cache
-def client(service: str) -> Any:
-    """Return the service's client for this process, with time-outs and standard retries."""
-    return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+def client(service: str, *, patient: bool = False) -> Any:
+    """Return the service's client for this process, with time-outs and standard retries; or one for long polls."""
+    return boto3.client(service, config=PATIENT if patient else CONFIG)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:

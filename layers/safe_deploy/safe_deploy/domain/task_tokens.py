@@ -1,0 +1,58 @@
+"""The token of the task that waits for people: fetched, sealed, and opened for who has decided.
+
+A release waits in an activity's task, whose token reaches only the worker that asks for it. Whoever asks may be handed
+another release's, so every token is kept under the name of its own. Used by ask_for_approval and when decisions are
+handed over.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from safe_deploy.domain.approval import KEPT_FOR
+from safe_deploy.domain.fields import Fields, parse_json
+from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.ports import Outside, WaitingTask
+from safe_deploy.errors import NotFoundError, TransientError
+
+LONGEST_SECONDS = 365 * 24 * 3600
+HANDED = 4
+"""Tasks that one call lets itself be handed; so many releases don't ask at the same time."""
+
+
+def collect(release_id: str, turn: int, model_name: str, outside: Outside) -> bool:
+    """See that the token of a release's task is kept; return False when it was handed to somebody who lost it.
+
+    Raises TransientError when too many other releases ask at the same time.
+    """
+    for _ in range(HANDED):
+        if outside.task_tokens.find(release_id, turn) is not None:
+            return True
+        task = outside.activity.take()
+        if task is None:
+            return outside.task_tokens.find(release_id, turn) is not None
+        _seal(task, model_name, outside)
+    if outside.task_tokens.find(release_id, turn) is not None:
+        return True
+    raise TransientError(f"was handed {HANDED} tasks, none of them of release {release_id}")
+
+
+def open_token(release_id: str, turn: int, model_name: str, outside: Outside) -> str:
+    """Return the token of a release's task. Raises NotFoundError."""
+    sealed = outside.task_tokens.find(release_id, turn)
+    if sealed is None:
+        raise NotFoundError(f"the task token of release {release_id} is gone")
+    return outside.keys.decrypt(sealed, encryption_context(model_name, release_id, turn))
+
+
+def encryption_context(model_name: str, release_id: str, turn: int) -> dict[str, str]:
+    """Return what a token's ciphertext is bound to."""
+    return {"modelName": model_name, "releaseId": release_id, "turn": str(turn)}
+
+
+def _seal(task: WaitingTask, model_name: str, outside: Outside) -> None:
+    given = Fields(parse_json(task.input, "the task"), "the task")
+    release_id, turn = check_release_id(given.value("releaseId")), given.integer("turn", minimum=1, maximum=100)
+    waits = timedelta(seconds=given.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS))
+    sealed = outside.keys.encrypt(task.token, encryption_context(model_name, release_id, turn))
+    outside.task_tokens.keep(release_id, turn, sealed, outside.clock.now() + waits + KEPT_FOR)
