@@ -151,9 +151,7 @@ def test_who_waits_gives_way_to_a_newer_one_which_a_killed_holder_does_not_block
     holder.execution.follow(lambda _: None, until=lambda: any(fault["struck"] for fault in aws.faults()))
     for waiting, link in ((older, links[1]), (newer, links[2])):
         whole.app.approve(link)
-        release = whole.release_id(waiting)
-        waiting.execution.follow(lambda _: None, until=lambda name=release: "waiting" in whole.app.record(name))
-        assert whole.release_id(holder) in str(whole.app.record(release)["waiting"])
+        assert whole.release_id(holder) in whole.waits_because(waiting)
     older.ended = whole.app.ended(older.execution)
     assert whole.release_id(newer) in older.ended["cause"]
     aws.client("stepfunctions").stop_execution(executionArn=holder.execution.arn, cause="killed")

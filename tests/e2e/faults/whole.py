@@ -130,6 +130,12 @@ class Whole:
         started = seen.execution.describe()["startDate"].astimezone(UTC)
         return f"{started:%Y%m%d-%H%M%S}-{sha256(seen.execution.arn.encode()).hexdigest()[:4]}"
 
+    def waits_because(self, seen: Seen) -> str:
+        """Follow a release until it waits for the lock; why it does, as its record says."""
+        release = self.release_id(seen)
+        seen.execution.follow(lambda _: None, until=lambda: "waiting" in self.app.record(release))
+        return str(self.app.record(release)["waiting"])
+
     def stopped_in(self, name: str, state: str, *, made: bool, code: bool = False) -> Seen:
         """Make a release, stop its execution by hand in a state, and wait until that is told and tidied up."""
         aws = self.app.stack.aws
