@@ -6,8 +6,6 @@ No link is ever logged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,13 +14,12 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.approval import Approval
 from safe_deploy.domain.asking import Invitation, invite, reminder_time, rule_for, send
 from safe_deploy.domain.evidence import Evidence, gather
-from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.figures import moment
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.names import Names, check_release_id, split_uri
+from safe_deploy.domain.names import Names, split_uri
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release
-from safe_deploy.domain.task_tokens import LONGEST_SECONDS, collect
+from safe_deploy.domain.task_tokens import Asking, collect
 from safe_deploy.entry import task
 from safe_deploy.errors import ConditionFailedError, RefusedError
 from safe_deploy.pages.mail import as_html
@@ -31,32 +28,12 @@ from safe_deploy.wiring import aws
 logger = observability.logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the state machine sends."""
-
-    release_id: str
-    turn: int
-    """The how-manieth time the release asks: it asks again when a task's token was lost."""
-    expires_in: timedelta
-
-    @classmethod
-    def from_event(cls, event: dict[str, Any]) -> Request:
-        """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
-        given = Fields(event, "the request")
-        return cls(
-            check_release_id(given.value("releaseId")),
-            given.integer("turn", minimum=1, maximum=100),
-            timedelta(seconds=given.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS)),
-        )
-
-
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return {"status": "asked" | "tokenLost"}. The answer comes from people, by decide_approval or decide_release."""
     outside = outside or aws()
-    request = Request.from_event(event)
+    request = Asking.read(event, "the request")
     release = outside.releases.get(request.release_id)
     previous = release.item.get("approvalId")
     if previous and _is_answered(previous, request, outside):
@@ -99,7 +76,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     return {"status": "asked"}
 
 
-def set_reminder(request: Request, approval: Approval, outside: Outside) -> None:
+def set_reminder(request: Asking, approval: Approval, outside: Outside) -> None:
     """Have the approvers reminded before the time is up."""
     names = Names.of(config.model_name(), approval.release_id)
     about = {"releaseId": approval.release_id, "approvalId": approval.approval_id}
@@ -112,14 +89,14 @@ def evidence_uri(release: Release) -> str:
     return f"s3://{bucket}/releases/{release.release_id}/evidence.json"
 
 
-def _is_answered(previous: str, request: Request, outside: Outside) -> bool:
+def _is_answered(previous: str, request: Asking, outside: Outside) -> bool:
     """Return whether a person was faster than this retried call."""
     approval = outside.approvals.find(previous)
     return approval is not None and approval.decided is not None and approval.turn == request.turn
 
 
 def open_approval(
-    request: Request,
+    request: Asking,
     release: Release,
     evidence: Evidence,
     previous: str | None,

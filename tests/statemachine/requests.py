@@ -8,6 +8,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
+from localaws.stepfunctions.tasks import is_activity
 from localaws.stepfunctions.testing import Outcome
 
 SERVICES = {"applicationautoscaling": "application-autoscaling"}
@@ -39,7 +40,7 @@ def checked(outcome: Outcome, tasks: Mapping[str, Mapping[str, Any]]) -> set[str
 
 def is_ours(task: Mapping[str, Any]) -> bool:
     """Whether a task is a function's or an activity's, not a service's."""
-    return ":lambda:invoke" in task["Resource"] or ":activity:" in task["Resource"]
+    return ":lambda:invoke" in task["Resource"] or is_activity(task["Resource"])
 
 
 def lower_camel(value: Any, shape: Any) -> Any:

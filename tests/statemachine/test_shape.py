@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from safe_deploy import errors
 
+from localaws.stepfunctions.tasks import is_activity
 from tests.statemachine.machines import ROOT, definition
 
 AWS_PREFIXES = (
@@ -51,7 +52,7 @@ def test_every_task_has_a_time_out_and_retries_with_jitter(
     machine: str, name: str, state: dict[str, Any], in_branch: bool
 ) -> None:
     assert "TimeoutSeconds" in state
-    if ":activity:" in state["Resource"]:
+    if is_activity(state["Resource"]):
         return  # nobody is called: people answer, or the time is up
     assert state["Retry"]
     assert all(retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] <= 5 for retry in state["Retry"])

@@ -1,6 +1,6 @@
 """Structured logs. Used by every function.
 
-Events are never logged: some carry task tokens and approval links.
+Events are never logged: some carry approval links.
 """
 
 from __future__ import annotations

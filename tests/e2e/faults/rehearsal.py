@@ -21,11 +21,11 @@ from localaws.stepfunctions.cancellation import Cancellation
 from localaws.stepfunctions.failures import Failure, TaskError, timed_out
 from localaws.stepfunctions.history import History
 from localaws.stepfunctions.interpreter import Interpreter, Outcome, Stop
-from localaws.stepfunctions.tasks import Task
+from localaws.stepfunctions.tasks import Task, is_activity
 from tests.e2e.faults.account import Account, api_of, denied, no_activity, throttled
 from tests.e2e.faults.crashing import Crashing, KilledError
 from tests.e2e.faults.shifts import Shifts
-from tests.e2e.faults.states import RELEASE, is_activity
+from tests.e2e.faults.states import RELEASE
 from tests.e2e.faults.virtual import LOOK, VirtualTime, walkers
 from tests.fakes.aws import FakeContext
 from tests.fakes.story import FIRST, MODEL, Story, execution, load, object_created

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from localaws.stepfunctions.tasks import is_activity
 from tests.statemachine.machines import definition
 
 WORDS = {
@@ -34,13 +35,8 @@ def label(machine: str, state: str) -> str:
     return state if machine == RELEASE else f"Going back: {state}"
 
 
-def is_activity(resource: str) -> bool:
-    """Whether a task waits for a worker, and is no call that could be throttled."""
-    return ":activity:" in resource
-
-
 def kinds_of(task: dict[str, Any]) -> list[tuple[str, bool]]:
-    """Every kind of fault that a task can meet."""
+    """Every kind of fault that a task can meet; to wait for an activity's worker is no call that could be throttled."""
     return [kind for kind in KINDS if kind[0] != "throttled" or not is_activity(task["Resource"])]
 
 

@@ -81,11 +81,7 @@ def test_neither_secret_nor_token_is_kept_or_logged(
 @pytest.fixture
 def tested(story: Story) -> Story:
     """A release that is ready to be asked about."""
-    story.drop()
-    story.register()
-    story.run_jobs()
-    story.check_gates()
-    story.test_endpoint()
+    story.until_tested()
     return story
 
 

@@ -46,7 +46,7 @@ def stub(settings: None) -> Iterator[Stub]:
     def stubber(service: str, *, patient: bool = False) -> Stubber:
         wanted = (service, patient)
         if wanted not in stubbers:
-            stubbers[wanted] = Stubber(clients.client(service, **({"patient": True} if patient else {})))
+            stubbers[wanted] = Stubber(clients.client(service, patient=True) if patient else clients.client(service))
             stubbers[wanted].activate()
         return stubbers[wanted]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from safe_deploy.domain.live import Alias
 from safe_deploy.domain.monitoring import iso, parse_time
-from safe_deploy.domain.ports import Executions, Held, Releases
+from safe_deploy.domain.ports import Execution, Executions, Held, Releases
 from safe_deploy.domain.release import Release, is_final
 from safe_deploy.errors import InvalidRequestError, NotFoundError
 
@@ -106,16 +106,18 @@ def verdict(
     release = releases.find(release_id)
     if release is None:
         return _unknown(held, now)
-    for owner, words in ((release.execution_arn, "its execution runs"), (release.keeper, "an execution keeps it warm")):
-        if owner and executions.status(owner) == "RUNNING":
+    own, keeper = (_described(arn, executions) for arn in (release.execution_arn, release.keeper))
+    for owner, words in ((own, "its execution runs"), (keeper, "an execution keeps it warm")):
+        if owner is not None and owner.status == "RUNNING":
             return Verdict(True, f"it is {release.state}, and {words}")
-    cut_off = None if is_final(release.state) else _end_of(release.execution_arn, executions)
+    cut_off = own.stopped if own is not None and not is_final(release.state) else None
     return _unowned(release, standing, cut_off, now)
 
 
-def _end_of(execution_arn: str, executions: Executions) -> datetime | None:
+def _described(execution_arn: str, executions: Executions) -> Execution | None:
+    """Return an execution; None for no name, and for one that AWS has forgotten."""
     try:
-        return executions.describe(execution_arn).stopped
+        return executions.describe(execution_arn) if execution_arn else None
     except NotFoundError:
         return None
 

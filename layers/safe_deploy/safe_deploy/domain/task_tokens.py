@@ -7,7 +7,9 @@ handed over.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Self
 
 from safe_deploy.domain.approval import KEPT_FOR
 from safe_deploy.domain.fields import Fields, parse_json
@@ -18,6 +20,26 @@ from safe_deploy.errors import NotFoundError, TransientError
 LONGEST_SECONDS = 365 * 24 * 3600
 HANDED = 4
 """Tasks that one call lets itself be handed; so many releases don't ask at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A release that asks for a decision: what the function is called with, and what the activity's task holds."""
+
+    release_id: str
+    turn: int
+    """The how-manieth time the release asks: it asks again when a task's token was lost."""
+    expires_in: timedelta
+
+    @classmethod
+    def read(cls, given: Any, place: str) -> Self:
+        """Read what the state machine gives. Raises InvalidRequestError, naming the field that is wrong."""
+        fields = Fields(given, place)
+        return cls(
+            check_release_id(fields.value("releaseId")),
+            fields.integer("turn", minimum=1, maximum=100),
+            timedelta(seconds=fields.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS)),
+        )
 
 
 def collect(release_id: str, turn: int, model_name: str, outside: Outside) -> bool:
@@ -51,8 +73,7 @@ def encryption_context(model_name: str, release_id: str, turn: int) -> dict[str,
 
 
 def _seal(task: WaitingTask, model_name: str, outside: Outside) -> None:
-    given = Fields(parse_json(task.input, "the task"), "the task")
-    release_id, turn = check_release_id(given.value("releaseId")), given.integer("turn", minimum=1, maximum=100)
-    waits = timedelta(seconds=given.integer("expiresInSeconds", minimum=1, maximum=LONGEST_SECONDS))
-    sealed = outside.keys.encrypt(task.token, encryption_context(model_name, release_id, turn))
-    outside.task_tokens.keep(release_id, turn, sealed, outside.clock.now() + waits + KEPT_FOR)
+    asking = Asking.read(parse_json(task.input, "the task"), "the task")
+    sealed = outside.keys.encrypt(task.token, encryption_context(model_name, asking.release_id, asking.turn))
+    until = outside.clock.now() + asking.expires_in + KEPT_FOR
+    outside.task_tokens.keep(asking.release_id, asking.turn, sealed, until)
