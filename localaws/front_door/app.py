@@ -21,6 +21,7 @@ from localaws.delegated import SERVICES as DELEGATED
 from localaws.errors import AwsError, NotModelledError
 from localaws.front_door import permissions, protocol, sigv4
 from localaws.front_door.protocol import Reply
+from localaws.keep_alive import keep_alive
 from localaws.service import Call, Service
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class FrontDoor:
         server.nodelay = True
         server.gateway = Gateway
         server.expiration_interval = CLOSE_PAUSE
+        keep_alive(server)
         server.prepare()
         self._server = server
 

@@ -12,6 +12,7 @@ from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server
 
 from localaws.http_api.payload import HttpRequest, HttpResponse, problem
+from localaws.keep_alive import keep_alive
 
 MAX_BODY = 10 * 1024 * 1024
 READ_ANYWAY = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ class ApiServer:
         self._answer = answer
         self._server = _Server(("127.0.0.1", 0), self._serve, numthreads=THREADS, server_name="localaws")
         self._server.nodelay = True
+        keep_alive(self._server)
         self._server.prepare()
         self._thread = threading.Thread(target=self._server.serve, name="http-api", daemon=True)
         self._thread.start()
