@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from safe_deploy import errors
 
+from localaws.stepfunctions.integrations import table
+from localaws.stepfunctions.integrations.actions import Call, Job
 from localaws.stepfunctions.tasks import is_activity
 from tests.statemachine.machines import ROOT, definition
 
@@ -57,6 +59,21 @@ def test_every_task_has_a_time_out_and_retries_with_jitter(
     assert state["Retry"]
     assert all(retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] <= 5 for retry in state["Retry"])
     assert not any("States.ALL" in retry["ErrorEquals"] for retry in state["Retry"])
+
+
+@pytest.mark.parametrize(("machine", "name", "state", "in_branch"), ALL, ids=IDS)
+def test_a_call_without_an_answer_is_made_again_unless_it_may_have_begun_a_deployment(
+    machine: str, name: str, state: dict[str, Any], in_branch: bool
+) -> None:
+    resource = state["Resource"]
+    if is_activity(resource):
+        return
+    found = table.find(resource)
+    assert found is not None
+    assert isinstance(found.action, Call | Job)
+    error = found.action.api.naming.unreachable(ConnectionError()).error
+    again = any(error in retry["ErrorEquals"] for retry in state["Retry"])
+    assert again != resource.endswith(":createDeployment")
 
 
 CATCHING = [task for task in ALL if not task[3] and task[:2] != ("monitor", "Tell of Failure")]

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from safe_deploy.domain.inference import LATEST
 from safe_deploy.domain.ports import Endpoint
 
@@ -209,6 +209,11 @@ def throttled(resource: str) -> Failure:
     api = api_of(resource)
     code, status, message = THROTTLES.get(api.service, USUAL_THROTTLE)
     return _failure(api, code, message, status)
+
+
+def unanswered(resource: str) -> Failure:
+    """How a state machine sees that the connection to the service behind a Task was lost."""
+    return api_of(resource).naming.unreachable(ConnectionClosedError(endpoint_url="https://aws"))
 
 
 def denied(resource: str) -> Failure:

@@ -6,7 +6,7 @@ import re
 
 from tests.e2e.faults.rehearsal import Rehearsal
 from tests.e2e.faults.rows import LEFT, REHEARSED, Row
-from tests.e2e.faults.states import ends, label
+from tests.e2e.faults.states import ends, label, passes, tasks
 from tests.fakes.story import FIRST
 
 
@@ -34,7 +34,8 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     failed = rehearsal.account.failed.total()
     if failed:
         problems.append("users' requests failed")
-    transient = rehearsal.strike is not None and rehearsal.strike.kind == "throttled"
+    strike = rehearsal.strike
+    transient = strike is not None and passes(strike.kind, tasks(rehearsal.machine).get(state, {}).get("Resource", ""))
     if transient and outcome != rehearsal.scenario.end:
         problems.append(f"{rehearsal.scenario.end} was due: {rehearsal.ended.cause if rehearsal.ended else ''}")
     if not rehearsal.struck:

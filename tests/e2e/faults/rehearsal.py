@@ -22,10 +22,10 @@ from localaws.stepfunctions.failures import Failure, TaskError, timed_out
 from localaws.stepfunctions.history import History
 from localaws.stepfunctions.interpreter import Interpreter, Outcome, Stop
 from localaws.stepfunctions.tasks import Task, is_activity
-from tests.e2e.faults.account import Account, api_of, denied, no_activity, throttled
+from tests.e2e.faults.account import Account, api_of, denied, no_activity, throttled, unanswered
 from tests.e2e.faults.crashing import Crashing, KilledError
 from tests.e2e.faults.shifts import Shifts
-from tests.e2e.faults.states import RELEASE
+from tests.e2e.faults.states import OF_CALLS, RELEASE
 from tests.e2e.faults.virtual import LOOK, VirtualTime, walkers
 from tests.fakes.aws import FakeContext
 from tests.fakes.story import FIRST, MODEL, Story, execution, load, object_created
@@ -33,7 +33,7 @@ from tests.statemachine.machines import machine
 
 HOUR, DAY = 3_600.0, 86_400.0
 REAPER_RUNS = 4
-THROTTLED_TIMES = 2
+TRANSIENT_TIMES = 2
 NO_TASK = 2.0
 """Real seconds after which who asks for a task is told that there is none."""
 CANARY = {
@@ -51,7 +51,7 @@ class Strike:
 
     state: str
     kind: str
-    """throttled, denied, timed out, stopped, crashed."""
+    """throttled, unanswered, denied, timed out, stopped, crashed."""
     made: bool = False
     """Whether the request took effect before its answer was lost."""
     at: int = 0
@@ -133,7 +133,6 @@ class Rehearsal:
         self.account = Account(self.story, Shifts(self.story, self._hook, worse))
         self._mutex = threading.RLock()
         self._time = VirtualTime(self.account.pass_time)
-        self._throttled = 0
         self._asking = Asking()
         self._end_waiting: Strike | None = None
 
@@ -257,10 +256,9 @@ class Rehearsal:
                 self.account.users_ask()
 
     def _struck(self, task: Task, strike: Strike) -> Any:
-        if strike.kind == "throttled" and self._throttled < THROTTLED_TIMES:
-            self._throttled += 1
+        if strike.kind in OF_CALLS and self.struck < TRANSIENT_TIMES:
             self.struck += 1
-            raise throttled(task.resource)
+            raise (throttled if strike.kind == "throttled" else unanswered)(task.resource)
         if strike.kind == "denied":
             self.struck += 1
             raise denied(task.resource)

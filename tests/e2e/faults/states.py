@@ -12,6 +12,7 @@ from tests.statemachine.machines import definition
 
 WORDS = {
     ("throttled", False): "throttled twice",
+    ("unanswered", False): "no answer twice, not done",
     ("denied", False): "refused for good",
     ("timed out", False): "times out, not done",
     ("timed out", True): "times out, yet done",
@@ -20,6 +21,7 @@ WORDS = {
 }
 """Every kind of fault that is crossed with every state, and whether the request took effect: in words."""
 KINDS = tuple(WORDS)
+OF_CALLS = ("throttled", "unanswered")
 
 
 def words_of(kind: str, made: bool) -> str:
@@ -37,7 +39,12 @@ def label(machine: str, state: str) -> str:
 
 def kinds_of(task: dict[str, Any]) -> list[tuple[str, bool]]:
     """Every kind of fault that a task can meet; to wait for an activity's worker is no call that could be throttled."""
-    return [kind for kind in KINDS if kind[0] != "throttled" or not is_activity(task["Resource"])]
+    return [kind for kind in KINDS if kind[0] not in OF_CALLS or not is_activity(task["Resource"])]
+
+
+def passes(kind: str, resource: str) -> bool:
+    """Whether a task is tried again until it is done; what may have begun a deployment is not."""
+    return kind == "throttled" or (kind == "unanswered" and not resource.endswith(":createDeployment"))
 
 
 @cache
