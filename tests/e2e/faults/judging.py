@@ -34,15 +34,19 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     failed = rehearsal.account.failed.total()
     if failed:
         problems.append("users' requests failed")
-    strike = rehearsal.strike
-    transient = strike is not None and passes(strike.kind, tasks(rehearsal.machine).get(state, {}).get("Resource", ""))
-    if transient and outcome != rehearsal.scenario.end:
+    if _passes(rehearsal) and outcome != rehearsal.scenario.end:
         problems.append(f"{rehearsal.scenario.end} was due: {rehearsal.ended.cause if rehearsal.ended else ''}")
     if not rehearsal.struck:
         problems.append("the fault never struck")
     words = ", ".join(left) or ("nothing, once the reaper has come" if at_first else "nothing")
     place = label(rehearsal.machine, state)
     return Row(place, fault, outcome, str(failed), words, "; ".join(map(_plain, told)), REHEARSED, tuple(problems))
+
+
+def _passes(rehearsal: Rehearsal) -> bool:
+    strike = rehearsal.strike
+    task = tasks(rehearsal.machine).get(strike.state) if strike else None  # a hook is no state
+    return strike is not None and task is not None and passes(strike.kind, strike.state, task)
 
 
 def _outcome(rehearsal: Rehearsal) -> str | None:

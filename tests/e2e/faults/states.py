@@ -42,9 +42,28 @@ def kinds_of(task: dict[str, Any]) -> list[tuple[str, bool]]:
     return [kind for kind in KINDS if kind[0] not in OF_CALLS or not is_activity(task["Resource"])]
 
 
-def passes(kind: str, resource: str) -> bool:
-    """Whether a task is tried again until it is done; what may have begun a deployment is not."""
-    return kind == "throttled" or (kind == "unanswered" and not resource.endswith(":createDeployment"))
+MADE_ONCE = (
+    "createProcessingJob.sync",
+    "createTrainingJob.sync",
+    "createModel",
+    "createEndpointConfig",
+    "createEndpoint",
+    "updateFunctionConfiguration",
+)
+"""Calls that are refused when they are made again: when the time is up, nobody can tell whether they were done."""
+DEPLOYS = "createDeployment"
+"""What may have moved traffic already, though there was no answer."""
+WATCHES = ("Watch Shift", "Decide Shift")
+"""States for which nobody waits longer than once: traffic moves, and nobody watches."""
+
+
+def passes(kind: str, state: str, task: dict[str, Any]) -> bool:
+    """Whether a task is tried again until it is done, so that the machine goes on as if nothing had happened."""
+    resource = task["Resource"]
+    call = resource.rsplit(":", 1)[1]
+    if kind == "timed out":
+        return call not in (*MADE_ONCE, DEPLOYS) and state not in WATCHES and not is_activity(resource)
+    return kind in ("throttled", "crashed") or (kind == "unanswered" and call != DEPLOYS)
 
 
 @cache

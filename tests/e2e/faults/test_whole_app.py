@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.faults.rows import keep
+from tests.e2e.faults.states import words_of
 from tests.e2e.faults.whole import Fault, Seen, Whole
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -65,14 +66,27 @@ def test_a_permission_that_is_gone_ends_the_release(whole: Whole, state: str, fa
     keep(whole.judged(seen, state, "refused for good", "Release Failed"))
 
 
-@pytest.mark.parametrize(
-    ("state", "made"),
-    [("Train Model", True), ("Create Dev Endpoint", True), ("Take Release Lock", True), ("Publish Version", False)],
-)
-def test_a_state_whose_time_passes_ends_the_release(whole: Whole, state: str, made: bool) -> None:
-    fault = Fault("task", {"kind": "time-out", "made": made}, {"state": state}, {"times": 1})
-    seen = whole.release(f"late-{state.replace(' ', '-')}", fault, code=state not in DATA_ONLY)
-    keep(whole.judged(seen, state, f"times out, {'yet' if made else 'not'} done", "Release Failed"))
+@pytest.mark.parametrize("state", ["Train Model", "Create Dev Endpoint"])
+def test_what_can_not_be_asked_for_twice_ends_the_release_when_its_time_passes(whole: Whole, state: str) -> None:
+    seen = whole.release(f"late-{state.replace(' ', '-')}", late(state, made=True), code=state not in DATA_ONLY)
+    keep(whole.judged(seen, state, words_of("timed out", made=True), "Release Failed"))
+
+
+def test_a_release_goes_live_though_the_time_of_some_states_passes(whole: Whole) -> None:
+    states = {
+        "Check Alarms": False,
+        "Publish Version": False,
+        "Register Scaling Target": True,
+        "Take Release Lock": True,
+    }
+    seen = whole.release("late", *(late(state, made=made) for state, made in states.items()), code=True)
+    for state, made in states.items():
+        keep(whole.judged(seen, state, words_of("timed out", made), "Release Live"))
+
+
+def late(state: str, *, made: bool) -> Fault:
+    """A state whose time passes once."""
+    return Fault("task", {"kind": "time-out", "made": made}, {"state": state}, {"times": 1})
 
 
 @pytest.mark.parametrize(("state", "job"), [("Prepare Data", "*-prepare"), ("Train Model", "*-train")])
@@ -112,17 +126,26 @@ def test_an_endpoint_that_does_not_come_up_ends_the_release(
     keep(whole.judged(seen, state, words, "Release Failed"))
 
 
-@pytest.mark.parametrize(
-    ("state", "function", "calls"),
-    [
-        ("Register Drop", "RegisterDrop", 4),
-        ("Check Gates", "CheckGates", 2),
-        ("Send Request", "AskForApproval", 3),
-        ("Take Release Lock", "TakeLock", 3),
-    ],
-)
-def test_a_function_that_dies_half_way_leaves_nothing(whole: Whole, state: str, function: str, calls: int) -> None:
+DIE = {
+    "Register Drop": ("RegisterDrop", 4),
+    "Check Gates": ("CheckGates", 2),
+    "Test Dev Endpoint": ("TestEndpoint", 3),
+    "Send Request": ("AskForApproval", 3),
+    "Take Release Lock": ("TakeLock", 3),
+    "Check Alarms": ("CheckAlarms", 2),
+    "Watch Shift": ("WatchShift", 9),
+    "Announce Release": ("CloseRelease", 4),
+}
+"""By state: its function, and in which of its calls that dies."""
+
+
+def test_a_release_goes_live_though_functions_die_half_way(whole: Whole) -> None:
+    seen = whole.release("crash", *(dies(function, call) for function, call in DIE.values()))
+    for state, (_, call) in DIE.items():
+        keep(whole.judged(seen, state, f"its function's process is killed in call {call}", "Release Live"))
+
+
+def dies(function: str, call: int) -> Fault:
+    """A function whose process is killed in one of its calls, once."""
     match = {"principal": f"*:role/parcels-{function}*"}
-    fault = Fault("call", {"kind": "crash-caller"}, match, {"skip": calls - 1, "times": 1})
-    seen = whole.release(f"crash-{function}", fault, code=state not in DATA_ONLY)
-    keep(whole.judged(seen, state, f"its function's process is killed in call {calls}", "Release Failed"))
+    return Fault("call", {"kind": "crash-caller"}, match, {"skip": call - 1, "times": 1})

@@ -43,7 +43,10 @@ class Seen:
 
     execution: Execution
     began: float
+    faults: int = 0
+    """How many were to be set."""
     struck: int = 0
+    """How many of them struck."""
     ended: dict[str, Any] = field(default_factory=dict)
     bad_answers: int = 0
     """Answers of the candidate's own container that a fault had spoilt."""
@@ -86,7 +89,7 @@ class Whole:
         seen = self.begin(name, code=code)
         aws = self.app.stack.aws
         waiting = {when: [fault for fault in faults if fault.when == when] for when in (START, YES, TRAFFIC)}
-        approved = False
+        seen.faults, approved = len(faults), False
 
         def inject(when: str) -> None:
             for fault in waiting.pop(when, []):
@@ -114,7 +117,7 @@ class Whole:
             raise
         finally:
             for fault in aws.faults():
-                seen.struck += fault["struck"]
+                seen.struck += fault["struck"] > 0
                 if fault["place"] == "answer" and fault["effect"]["kind"] in ("status", "text"):
                     seen.bad_answers += fault["struck"]
             aws.heal()
@@ -176,8 +179,8 @@ class Whole:
         innocent = max(0, len(failed) - seen.bad_answers)
         if innocent:
             problems.append(f"users' requests failed: {[(a.status, a.body[:80]) for a in failed[:3]]}")
-        if strikes and not seen.struck:
-            problems.append("the fault never struck")
+        if strikes and (not seen.faults or seen.struck < seen.faults):
+            problems.append(f"{seen.struck} of {seen.faults} faults struck")
         if self.app.shares():
             problems.append("traffic is still being shifted")
         count = str(innocent) + (f" ({len(failed)} by the candidate)" if seen.bad_answers else "")
