@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -144,7 +145,8 @@ class Telemetry:
 
     def _create_stream(self, logs: Any, target: LogTarget) -> None:
         try:
-            logs.create_log_stream(logGroupName=target.group, logStreamName=target.stream)
+            with suppress(logs.exceptions.ResourceAlreadyExistsException):  # a call after it has failed
+                logs.create_log_stream(logGroupName=target.group, logStreamName=target.stream)
         except logs.exceptions.ResourceNotFoundException:
             if not target.may_create_group:
                 raise

@@ -21,7 +21,7 @@ from localaws.run import ALL_SERVICES
 from localaws.settings import PERSON_ACCESS_KEY
 from localaws.stepfunctions.service import StepFunctions
 from localaws.world import World
-from tests.localaws.lambda_support import create, invoke
+from tests.localaws.lambda_support import create, invoke, log_messages
 from tests.unit.localaws.stepfunctions.machines import machine
 
 PATH = "/_localaws/faults"
@@ -186,6 +186,21 @@ def test_a_function_dies_in_the_middle_of_what_it_does(world_of: WorldOf) -> Non
     assert invoke(world, "sleeps", 10)["errorType"] == "Runtime.ExitError"
     assert time.monotonic() - began < 5
     assert invoke(world, "sleeps", 0) == 1
+
+
+def test_what_a_function_logs_after_a_lost_write_is_kept(world_of: WorldOf) -> None:
+    world = world_of(*ALL_SERVICES)
+    create(world, "says", "def handler(event, context):\n    print(f'said {event}')\n")
+    invoke(world, "says", "first")
+    said = ["said first"]
+    assert [line.strip() for line in log_messages(world, "/aws/lambda/says") if "said" in line] == said
+    writing = inject(world, {"kind": "drop"}, match={"service": "logs", "operation": "PutLogEvents"}, times=1)
+    invoke(world, "says", "lost")
+    world.service(Lambda).flush()
+    assert struck(world, writing) == 1
+    invoke(world, "says", "second")
+    said += ["said second"]
+    assert [line.strip() for line in log_messages(world, "/aws/lambda/says") if "said" in line] == said
 
 
 def test_a_tasks_time_passes_with_its_request_made_or_not(world_of: WorldOf, make_role: MakeRole) -> None:
