@@ -29,7 +29,7 @@ class FaultInjection(Service):
 
     def start(self) -> None:
         calls = CallFaults(self.world.faults, self._crash)
-        self.world.front_door.intercept(calls.before)
+        self.world.front_door.intercept(calls.before, first=True)
         self.world.front_door.witness(calls.after)
         self.world.service(Page).mount("faults", self.answer)
 

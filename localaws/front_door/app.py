@@ -71,12 +71,13 @@ class FrontDoor:
             raise RuntimeError("the front door isn't bound yet")
         return int(self._server.bind_addr[1])
 
-    def intercept(self, interceptor: Interceptor) -> None:
+    def intercept(self, interceptor: Interceptor, *, first: bool = False) -> None:
         """See every authenticated call before it is served; a reply, error or output that it returns is the answer.
 
-        This is how faults are injected and how an operation of a delegated service is taken over.
+        This is how faults are injected (`first`: whoever else answers) and how an operation of a delegated service is
+        taken over.
         """
-        self._interceptors.append(interceptor)
+        self._interceptors.insert(0 if first else len(self._interceptors), interceptor)
 
     def witness(self, witness: Witness) -> None:
         """Be told of every call once it was served, before its answer goes out."""
@@ -155,15 +156,7 @@ class FrontDoor:
             )
             self._note(call, owned)
             protocol.check(routed, params)
-            for interceptor in self._interceptors:
-                taken = interceptor(call)
-                if isinstance(taken, AwsError):
-                    raise taken
-                if isinstance(taken, dict):
-                    return protocol.serialize(name, routed, taken)
-                if taken is not None:
-                    return taken
-            reply = self._perform(call, owned, routed, environ, signed)
+            reply = self._taken(call, routed) or self._perform(call, owned, routed, environ, signed)
             for witness in self._witnesses:
                 witness(call)
             return reply
@@ -174,6 +167,18 @@ class FrontDoor:
         except Exception as error:
             log.exception("%s:%s failed", name, routed.model.name)
             return protocol.serialize(name, routed, AwsError("InternalFailure", f"localaws failed: {error!r}", 500))
+
+    def _taken(self, call: Call, routed: protocol.Routed) -> Reply | None:
+        """The answer of the first interceptor that has one."""
+        for interceptor in self._interceptors:
+            taken = interceptor(call)
+            if isinstance(taken, AwsError):
+                raise taken
+            if isinstance(taken, dict):
+                return protocol.serialize(call.service, routed, taken)
+            if taken is not None:
+                return taken
+        return None
 
     def _note(self, call: Call, owned: Service | None) -> None:
         """Note the permissions that a call needs."""

@@ -138,6 +138,19 @@ def test_each_service_fails_in_its_own_words_and_its_sdk_tries_again(world_of: W
     assert struck(world, fault) == 1, "a permanent error is not tried again"
 
 
+def test_an_operation_that_is_taken_over_from_a_delegated_service_fails_too(world_of: WorldOf) -> None:
+    world = world_of(*ALL_SERVICES)
+    logs = client(world, "logs", attempts=1)
+    logs.create_log_group(logGroupName="quiet")
+    reading = {"service": "logs", "operation": "FilterLogEvents"}
+    for effect, error in (({"kind": "throttle"}, ClientError), ({"kind": "lose-answer"}, ConnectionClosedError)):
+        fault = inject(world, effect, match=reading, times=1)
+        with pytest.raises(error):
+            logs.filter_log_events(logGroupName="quiet")
+        assert struck(world, fault) == 1
+    assert logs.filter_log_events(logGroupName="quiet")["events"] == []
+
+
 def test_calls_are_late_dropped_or_lose_their_answer(world_of: WorldOf) -> None:
     world = world_of(*ALL_SERVICES)
     topics = {"service": "sns", "operation": "CreateTopic", "parameters": {"Name": "lost-*"}}

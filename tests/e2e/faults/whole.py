@@ -27,14 +27,14 @@ PATIENCE = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is sent to `/_localaws/faults`. `{release}` in a pattern stands for the release under way."""
+    """What is sent to `/_localaws/faults`. Once there is a release, `{release}` in a pattern stands for it."""
 
     place: str
     effect: dict[str, Any]
     match: dict[str, Any] = field(default_factory=dict)
     often: dict[str, int] = field(default_factory=dict)
     when: str = START
-    """When it is set: with the drop, once a person has said yes, or once users meet the candidate."""
+    """When it is set: before the drop, once a person has said yes, or once users meet the candidate."""
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Seen:
     began: float
     faults: int = 0
     """How many were to be set."""
-    struck: int = 0
-    """How many of them struck."""
+    struck: list[dict[str, Any]] = field(default_factory=list)
+    """What those match that struck."""
     ended: dict[str, Any] = field(default_factory=dict)
     bad_answers: int = 0
     """Answers of the candidate's own container that a fault had spoilt."""
@@ -86,14 +86,16 @@ class Whole:
         code: bool = False,
     ) -> Seen:
         """Make a release with faults, from the drop to its end; `during` is called again and again meanwhile."""
-        seen = self.begin(name, code=code)
         aws = self.app.stack.aws
         waiting = {when: [fault for fault in faults if fault.when == when] for when in (START, YES, TRAFFIC)}
+        for fault in waiting.pop(START):
+            self._inject(fault)
+        seen = self.begin(name, code=code)
         seen.faults, approved = len(faults), False
 
         def inject(when: str) -> None:
             for fault in waiting.pop(when, []):
-                self._inject(fault, seen)
+                self._inject(fault, self.release_id(seen))
 
         def look() -> bool:
             nonlocal approved
@@ -108,23 +110,20 @@ class Whole:
             during(seen)
             return False
 
-        inject(START)
-
         try:
             seen.ended = seen.execution.follow(lambda _step: None, until=look, patience=PATIENCE)
         except BaseException:
             aws.client("stepfunctions").stop_execution(executionArn=seen.execution.arn, cause="the test gave it up")
             raise
         finally:
-            for fault in aws.faults():
-                seen.struck += fault["struck"] > 0
-                if fault["place"] == "answer" and fault["effect"]["kind"] in ("status", "text"):
-                    seen.bad_answers += fault["struck"]
+            for found in aws.faults():
+                seen.struck += [found["match"]] if found["struck"] else []
+                if found["place"] == "answer" and found["effect"]["kind"] in ("status", "text"):
+                    seen.bad_answers += found["struck"]
             aws.heal()
         return seen
 
-    def _inject(self, fault: Fault, seen: Seen) -> str:
-        release = self.release_id(seen)
+    def _inject(self, fault: Fault, release: str = "") -> str:
         filled = json.loads(json.dumps(fault.match).replace("{release}", release))
         return self.app.stack.aws.inject(fault.place, fault.effect, filled, **fault.often)
 
@@ -179,8 +178,8 @@ class Whole:
         innocent = max(0, len(failed) - seen.bad_answers)
         if innocent:
             problems.append(f"users' requests failed: {[(a.status, a.body[:80]) for a in failed[:3]]}")
-        if strikes and (not seen.faults or seen.struck < seen.faults):
-            problems.append(f"{seen.struck} of {seen.faults} faults struck")
+        if strikes and (not seen.faults or len(seen.struck) < seen.faults):
+            problems.append(f"only {len(seen.struck)} of {seen.faults} faults struck: {seen.struck}")
         if self.app.shares():
             problems.append("traffic is still being shifted")
         count = str(innocent) + (f" ({len(failed)} by the candidate)" if seen.bad_answers else "")
