@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 MODEL = "parcels-code"
 CODE = {"release": "code", "description": "Say which code answers"}
+HOLD = {"onInsufficientEvidence": "hold", "windows": 1, "replayRequests": 0, "predictionTolerance": 1.0}
+"""Nothing is replayed, so that silence proves nothing; one window of users' requests proves enough."""
 
 
 @dataclass
@@ -66,6 +68,10 @@ class Changed:
         """Ask for a release of the code that was deployed."""
         return self.app.drop(name, {}, CODE)
 
+    def shifts(self, execution: Execution) -> int:
+        """How many deployments of a release were watched."""
+        return len(self.record(execution).get("shift", {}).get("deployments", ()))
+
     def record(self, execution: Execution) -> dict[str, Any]:
         """The record of an execution's release."""
         return self.app.release_of(execution)
@@ -74,7 +80,7 @@ class Changed:
 @pytest.fixture(scope="module")
 def changed(deploy: Deploy, toy_source: MakeSource) -> Changed:
     """The toy model, live; its code as it was first deployed."""
-    source = toy_source(production={"graceMinutes": 2}, canary=PROVABLE)
+    source = toy_source(production={"graceMinutes": 2}, canary={**PROVABLE, **HOLD})
     app = deploy(source, MODEL, MODEL)
     samples = source / "model" / "samples"
     execution = app.drop("parcels", {"parcels.csv.gz": (samples / "parcels.csv.gz").read_bytes()})
@@ -85,9 +91,8 @@ def changed(deploy: Deploy, toy_source: MakeSource) -> Changed:
 
 @pytest.fixture
 def traffic(changed: Changed) -> Iterator[Traffic]:
-    """Signed requests, as long as a test runs."""
+    """Signed requests, from when a test starts them to its end."""
     flow = Traffic(changed.app.stack.outputs["ApiUrl"], changed.rows)
-    flow.start()
     yield flow
     flow.stop()
 
@@ -99,7 +104,10 @@ def test_code_that_serves_already_is_refused(changed: Changed) -> None:
     assert changed.model_release in ended["cause"]
 
 
-def test_changed_code_goes_live_with_the_same_model_and_no_failed_request(changed: Changed, traffic: Traffic) -> None:
+def test_changed_code_is_held_while_nobody_asks_and_goes_live_with_no_failed_request(
+    changed: Changed, traffic: Traffic
+) -> None:
+    """GIVEN a policy that holds WHEN the first shift meets silence and the next one users THEN that one is proven."""
     before, jobs, packages = changed.predictions(), changed.jobs(), changed.packages()
     live, latest = changed.digest("live"), changed.deploy("faster")
     assert latest != live
@@ -111,8 +119,11 @@ def test_changed_code_goes_live_with_the_same_model_and_no_failed_request(change
     for words in ("changes the inference code alone", changed.model_release, latest[:12], live[:12], "identically"):
         assert words in page
     changed.app.approve(link)
+    execution.follow(lambda _step: None, until=lambda: changed.shifts(execution) == 2)
+    traffic.start()
     release = str(json.loads(changed.app.succeeded(execution)["output"])["releaseId"])
 
+    assert changed.shifts(execution) == 2, "held once, then proven"
     assert changed.digest("live") == latest
     assert changed.predictions() == before
     assert (changed.jobs(), changed.packages()) == (jobs, packages), "nothing is trained or registered anew"
