@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
 from safe_deploy.domain.live import Alias
+from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.out_of_band import ALIAS_MOVED, WEIGHTS_LEFT, Finding, alias_moved, serving
 from safe_deploy.domain.ports import Outside
@@ -28,9 +29,10 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     """Return {"at", "version", "releaseId", "findings": [{"id", "text"}]}."""
     outside = outside or aws()
     now, last = outside.clock.now(), outside.upkeep.last()
+    lock = outside.locks.read()
     alias = outside.functions.live()
     record = outside.releases.find(alias.main.release_id) if alias.main.serves else None
-    moving = is_moving(outside)
+    moving = is_moving(lock, outside)
     findings = [*traffic(alias, record, last, moving, outside), *serving(alias, record, outside.endpoints)]
     # A version that nobody answers for is not taken as what should be, however often it is seen.
     settled = not moving and not any(finding.id == ALIAS_MOVED for finding in findings)
@@ -43,9 +45,11 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     return item
 
 
-def is_moving(outside: Outside) -> bool:
-    """Return whether a release or a rollback that runs may be moving production."""
+def is_moving(before: Lock | None, outside: Outside) -> bool:
+    """Return whether a release or a rollback moves production, or has begun or ended to since `before` was read."""
     lock = outside.locks.read()
+    if lock != before:
+        return True
     if lock is None or not lock.holder:
         return False
     return outside.executions.status(lock.execution_arn) == "RUNNING"

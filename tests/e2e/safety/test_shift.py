@@ -13,6 +13,8 @@ from demo.traffic import Traffic, rows_of
 from tests.e2e.conftest import SAMPLES, App, Deploy
 
 pytestmark = pytest.mark.e2e
+LONG = {"type": "canary", "percent": 10, "minutes": 40}
+"""On a busy machine a look may take some ten seconds, which are as many minutes here."""
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +66,8 @@ def test_a_candidate_that_goes_bad_after_approval_is_rolled_back_by_the_analysis
     """GIVEN live traffic WHEN somebody deletes the candidate's endpoint during the shift THEN few requests fail."""
     app, first = champion
     traffic.start()
-    data = trips[2019] + b"\n"
-    execution = app.drop("goes-bad", {"c.csv": data})
+    manifest = {"files": ["c.csv"], "overrides": {"canary": {"strategy": LONG}}}
+    execution = app.drop("goes-bad", {"c.csv": trips[2019] + b"\n"}, manifest)
     app.approve(app.asked(execution))
     release = str(app.release_of(execution)["releaseId"])
     execution.follow(lambda _step: None, until=lambda: bool(app.shares()))

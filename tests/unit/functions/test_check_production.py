@@ -58,6 +58,32 @@ def test_a_release_that_goes_live_is_no_change_by_hand(live: Story) -> None:
     assert mails(live) == []
 
 
+def test_a_release_that_ends_while_the_check_looks_is_no_change_by_hand(
+    live: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a record that was read before its release is live WHEN the lock is free right after THEN all is well."""
+    live.until_live(SECOND, "tuesday", "3", champion=4.0)
+    live.outside.endpoints.scaling.add(f"{MODEL}-{SECOND}-prod")
+    live.outside.endpoints.schedules.add(f"{MODEL}-{SECOND}-monitor")
+    memory, kind = live.outside.memory, type(live.outside.releases)
+    free = memory.lock
+    assert free is not None
+    memory.lock = replace(free, holder=SECOND, execution_arn=execution(SECOND))
+    memory.releases[SECOND]["state"] = str(State.PROMOTING)
+    find = kind.find
+
+    def find_in_time(releases: Any, release_id: str) -> Any:
+        record = find(releases, release_id)
+        memory.lock, memory.releases[SECOND]["state"] = free, str(State.LIVE)
+        return record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, "find", find_in_time)
+        assert check(live, after=1) == []
+    assert check(live) == []
+    assert mails(live) == []
+
+
 def test_an_alias_that_was_moved_back_by_hand_is_found_until_it_is_put_right(live: Story) -> None:
     live.until_live(SECOND, "tuesday", "3", champion=4.0)
     live.outside.endpoints.scaling.add(f"{MODEL}-{SECOND}-prod")
