@@ -213,8 +213,7 @@ def test_a_shift_under_way_is_stopped_and_the_champion_serves_on(story: Story, r
     execution = story.app.drop("third", {"parcels.csv": shortened(rows, 3)})
     story.app.approve(story.app.asked(execution))
     release = story.app.release_of(execution)["releaseId"]
-    described = execution.follow(lambda _: None, until=lambda: bool(story.app.shares()))
-    assert described["status"] == "RUNNING", described
+    story.app.shifting(execution)
     ended = story.app.succeeded(story.roll_back(reason="not today"))
     assert json.loads(ended["output"])["status"] == "stopped"
     assert story.serving() == story.second

@@ -20,9 +20,8 @@ LONG = {"type": "canary", "percent": 10, "minutes": 40}
 @pytest.fixture(scope="module")
 def champion(deploy: Deploy, trips: dict[int, bytes]) -> tuple[App, str]:
     """An app of its own, with a first release."""
-    app = deploy(ROOT, "shifts", "shifts")
     # Out of the analysis's way: the alarm on failures would stop a bad candidate, too.
-    app.stack.deploy("ModelName=shifts", "ApproverEmail=approver@example.com", "ErrorPercentAlarm=100")
+    app = deploy(ROOT, "shifts", "shifts", "ErrorPercentAlarm=100")
     first = app.drop("first", {"a.csv": trips[2018]})
     app.approve(app.asked(first))
     return app, str(json.loads(app.succeeded(first)["output"])["releaseId"])
@@ -70,7 +69,7 @@ def test_a_candidate_that_goes_bad_after_approval_is_rolled_back_by_the_analysis
     execution = app.drop("goes-bad", {"c.csv": trips[2019] + b"\n"}, manifest)
     app.approve(app.asked(execution))
     release = str(app.release_of(execution)["releaseId"])
-    execution.follow(lambda _step: None, until=lambda: bool(app.shares()))
+    app.shifting(execution)
     remove_endpoint(app, f"shifts-{release}-prod")
     cause = rolled_back(app, execution, first)
     traffic.stop()

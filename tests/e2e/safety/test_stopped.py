@@ -83,8 +83,7 @@ def test_stopped_in_mid_shift(app: App, champion: str, trips: dict[int, bytes]) 
     client = SignedClient(app.stack.outputs["ApiUrl"])
     execution = app.drop("stopped-shifting", {"t.csv": shortened(trips[2018], 4)})
     app.approve(app.asked(execution))
-    described = execution.follow(lambda _: None, until=lambda: bool(app.shares()))
-    assert described["status"] == "RUNNING", described
+    app.shifting(execution)
     stop(app, execution, "we saw something")
     assert (app.alias()["FunctionVersion"], app.shares()) == (before, {})
     assert {client.predict(ROW).release for _ in range(20)} == {champion}
