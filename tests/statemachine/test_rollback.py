@@ -71,6 +71,7 @@ def all_well() -> dict[str, Any]:
         "Scale with Traffic": {},
         "Shift Back": {"DeploymentId": "d-BACK"},
         "Find the Shift": {"Deployments": []},
+        "Read What Is Listed": {"DeploymentsInfo": []},
         "Read Deployment": [
             {"DeploymentInfo": {"Status": "InProgress"}},
             {"DeploymentInfo": {"Status": "Succeeded"}},
@@ -270,7 +271,9 @@ def test_a_shift_that_can_not_be_watched_is_called_off_before_anything_is_remove
 
 
 LOST = TaskError("States.Timeout", "")
-FOUND = {"Deployments": ["d-BACK"]}
+LISTED = {"Deployments": ["d-OTHER", "d-BACK"]}
+BY_HAND = {"DeploymentId": "d-OTHER", "Status": "InProgress"}
+NO_ANSWERS = [LOST, TaskError("CodeDeploy.SdkClientException", "the connection was lost")]
 
 
 def described(outcome: Outcome) -> str:
@@ -278,28 +281,55 @@ def described(outcome: Outcome) -> str:
     return str(outcome.requests["Shift Back"][0]["Description"])
 
 
-def test_a_shift_whose_answer_was_lost_is_found_and_followed() -> None:
-    info = {"Status": "Succeeded", "Description": described(rollback())}
-    outcome = rollback(ANEW, Shift_Back=LOST, Find_the_Shift=FOUND, Read_Deployment={"DeploymentInfo": info})
+@pytest.mark.parametrize("status", ["Succeeded", "InProgress"])
+def test_a_shift_whose_answer_was_lost_is_found_and_followed(status: str) -> None:
+    ours = {"DeploymentId": "d-BACK", "Status": status, "Description": described(rollback())}
+    outcome = rollback(
+        ANEW, Shift_Back=LOST, Find_the_Shift=LISTED, Read_What_Is_Listed={"DeploymentsInfo": [BY_HAND, ours]}
+    )
     assert outcome.path[-1] == "Production Restored"
+    assert set(outcome.requests["Find the Shift"][0]["CreateTimeRange"]) == {"Start"}, "all since this way back began"
+    assert outcome.requests["Read What Is Listed"] == [{"DeploymentIds": ["d-OTHER", "d-BACK"]}]
+    assert outcome.requests["Read Deployment"][0] == {"DeploymentId": "d-BACK"}
     assert closed_as(outcome)["deploymentId"] == "d-BACK"
     assert "error" not in closed_as(outcome)
+    assert outcome.path.count("Shift Back") == 1
     assert "Clean Up" not in outcome.path
+
+
+@pytest.mark.parametrize("lost", NO_ANSWERS)
+def test_a_shift_that_was_never_created_is_asked_for_again(lost: TaskError) -> None:
+    outcome = rollback(ANEW, Shift_Back=[lost, lost, {"DeploymentId": "d-BACK"}])
+    assert outcome.path[-1] == "Production Restored"
+    assert outcome.path.count("Shift Back") == 3
+    assert "error" not in closed_as(outcome)
+
+
+def test_a_shift_that_is_refused_is_not_asked_for_again() -> None:
+    outcome = rollback(Shift_Back=[DENIED, {"DeploymentId": "d-BACK"}])
+    assert outcome.path[-1] == "Rollback Failed"
+    assert outcome.path.count("Shift Back") == 1
 
 
 @pytest.mark.parametrize("description", [{}, {"Description": "by hand"}])
 def test_what_somebody_else_shifts_is_not_taken_for_the_way_back(description: dict[str, str]) -> None:
-    info = {"Status": "InProgress", **description}
-    outcome = rollback(ANEW, Shift_Back=LOST, Find_the_Shift=FOUND, Read_Deployment={"DeploymentInfo": info})
+    listed = {"DeploymentsInfo": [BY_HAND | description]}
+    outcome = rollback(ANEW, Shift_Back=LOST, Find_the_Shift=LISTED, Read_What_Is_Listed=listed)
     assert outcome.path[-1] == "Rollback Failed"
     assert (closed_as(outcome)["state"], closed_as(outcome)["deploymentId"]) == ("Shift Back", None)
+    assert outcome.path.count("Shift Back") == 4, "asked for thrice more, and no more"
     assert "Clean Up" in outcome.path
     assert "Call Off the Shift" not in outcome.path
 
 
+@pytest.mark.parametrize(
+    "unknown", [{"Find_the_Shift": DENIED}, {"Find_the_Shift": LISTED, "Read_What_Is_Listed": DENIED}]
+)
 @pytest.mark.parametrize("plan", [PLAN, ANEW])
-def test_where_nobody_knows_whether_a_shift_goes_on_time_is_given_to_it(plan: dict[str, Any]) -> None:
-    outcome = rollback(plan, Shift_Back=DENIED, Find_the_Shift=DENIED)
+def test_where_nobody_knows_whether_a_shift_goes_on_time_is_given_to_it(
+    plan: dict[str, Any], unknown: dict[str, Any]
+) -> None:
+    outcome = rollback(plan, Shift_Back=DENIED, **unknown)
     assert outcome.path[-1] == "Rollback Failed"
     assert closed_as(outcome)["state"] == "Shift Back"
     assert 30 in outcome.waited
@@ -351,6 +381,7 @@ def test_what_can_not_be_read_back_is_not_taken_for_good() -> None:
 NEVER_FATAL = {"Start Monitoring", "Stop Monitoring", "Verify Rollback", "Retire Release"}
 WAY_OUT = {
     "Find the Shift",
+    "Read What Is Listed",
     "Clean Up",
     "Record Rollback",
     "Tell Without Record",
@@ -448,6 +479,6 @@ def test_every_request_satisfies_the_services_own_model() -> None:
         rollback([STOP, ANEW]),
         rollback(Read_Deployment=DENIED, Record_Rollback=DENIED),
         rollback(Retire_Release=DENIED),
-        rollback(Shift_Back=DENIED),
+        rollback(Shift_Back=LOST, Find_the_Shift=LISTED),
     ]
     assert set().union(*(checked(outcome, TASKS) for outcome in runs)) == to_check

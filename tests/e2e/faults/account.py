@@ -169,12 +169,19 @@ class Account:
         return {"DeploymentId": self.shifts.begin(request)}
 
     def list_deployments(self, _request: Request) -> Request:
-        return {"Deployments": [shift.identity for shift in self.shifts.running()]}
+        return {"Deployments": list(self.shifts.shifts)[::-1]}
+
+    def batch_get_deployments(self, request: Request) -> Request:
+        return {"DeploymentsInfo": [self._deployment(identity) for identity in request["DeploymentIds"]]}
 
     def get_deployment(self, request: Request) -> Request:
-        shift = self.shifts.find(request["DeploymentId"])
+        return {"DeploymentInfo": self._deployment(request["DeploymentId"])}
+
+    def _deployment(self, identity: str) -> Request:
+        shift = self.shifts.find(identity)
+        said = {"Description": shift.description} if shift.description else {}
         error = {"Message": shift.reason}
-        return {"DeploymentInfo": {"Status": shift.status, "Description": shift.description, "ErrorInformation": error}}
+        return {"DeploymentId": identity, "Status": shift.status, "ErrorInformation": error, **said}
 
     def stop_deployment(self, request: Request) -> Request:
         shift = self.shifts.find(request["DeploymentId"])

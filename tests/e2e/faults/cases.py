@@ -33,7 +33,7 @@ WAYS_BACK = (
     WayBack("back to one that was retired", "Production Restored", gone=True),
     WayBack("a shift is under way", "Shift Stopped", shifting=True),
     WayBack("the one to go back to fails, too", "Rollback Failed", gone=True, hook_fails=True),
-    WayBack("the deployment's answer is lost", "Rollback Failed", denied=("Shift Back",)),
+    WayBack("the deployment's answer is lost", "Production Restored", lost="Shift Back"),
     WayBack("the deployment can't be read", "Restored but Not as Planned", denied=("Read Deployment",)),
     WayBack("its record can't be written", "Restored but Not Settled", denied=("Record Rollback",)),
     WayBack("what one came from can't be retired", "Restored but Not Settled", denied=("Retire Release",)),

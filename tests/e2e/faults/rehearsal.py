@@ -75,6 +75,8 @@ class Scenario:
     """Whether the inference code is deployed anew after the yes, which voids it."""
     denied: tuple[str, ...] = ()
     """States whose calls are refused, so that the machine takes its ways out."""
+    lost: str = ""
+    """A state whose first call is done, but whose answer is lost."""
 
 
 class Asking:
@@ -135,6 +137,7 @@ class Rehearsal:
         self._time = VirtualTime(self.account.pass_time)
         self._asking = Asking()
         self._end_waiting: Strike | None = None
+        self._lost = False
 
     # ---- the clock that the interpreter is given ----
 
@@ -250,6 +253,10 @@ class Rehearsal:
                     raise denied(task.resource)
                 if self.strike is not None and self.strike.state == task.state:
                     return self._struck(task, self.strike)
+                if task.state == self.scenario.lost and not self._lost:
+                    self._lost = True
+                    self._do(task)
+                    raise unanswered(task.resource)
                 return self._do(task)
             finally:
                 self.account.shifts.heed_stops()

@@ -229,10 +229,15 @@ def test_a_shift_under_way_is_stopped_and_the_champion_serves_on(story: Story, r
 
 
 def test_a_retired_release_is_made_anew_while_the_bad_one_serves(story: Story) -> None:
-    began = time.monotonic()
+    """And though CodeDeploy's answer is lost: the deployment is found by its description, and followed."""
+    began, aws = time.monotonic(), story.app.stack.aws
+    call = {"service": "codedeploy", "operation": "CreateDeployment"}
+    aws.inject("call", {"kind": "lose-answer"}, call, times=1)
     execution = story.roll_back()
     story.recorded(execution)
-    assert "Create Production Endpoint" in execution.entered()
+    assert [fault["struck"] for fault in aws.faults()] == [1]
+    aws.heal()
+    assert {"Create Production Endpoint", "Read What Is Listed"} <= set(execution.entered())
     assert story.serving() == story.first
     time.sleep(1)
     assert set(story.traffic.shares(time.monotonic() - 0.8)) == {story.first}
