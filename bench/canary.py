@@ -54,10 +54,10 @@ EDGE = 0.12566
 """Normal score by which a candidate lies beyond the champion's median 5 % more often: the margin."""
 CHUNK = 500
 Cells = dict[str, tuple[Traffic, int]]
-"""By name: what happens, and how many runs."""
+"""By name: what happens, and how many runs at full scale."""
 
 
-def false_rollbacks(scale: float) -> Cells:
+def false_rollbacks() -> Cells:
     """Identical candidates: three base rates, with an outage of both, with a wrong weight; four rates of requests.
 
     The time goes where chance would show: a run at 20 requests a second takes as long as fifty at 0.2.
@@ -78,20 +78,17 @@ def false_rollbacks(scale: float) -> Cells:
     ):
         for (kind, more), number in zip(kinds.items(), runs, strict=True):
             traffic = Traffic(rate=rate, base=base, history=500, **more)
-            found[f"{rate:g}/s, errors {base:.1%}, {kind}"] = (traffic, max(1, int(number * scale)))
-    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), max(1, int(2 * scale)))
-    found["2/s, errors 0.1%, tolerance used up"] = (
-        Traffic(rate=2, slower=1.0, tolerated=True),
-        max(1, int(60 * scale)),
-    )
-    found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), int(60 * scale))
-    found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), int(60 * scale))
+            found[f"{rate:g}/s, errors {base:.1%}, {kind}"] = (traffic, number)
+    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), 2)
+    found["2/s, errors 0.1%, tolerance used up"] = (Traffic(rate=2, slower=1.0, tolerated=True), 60)
+    found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), 60)
+    found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), 60)
     return found
 
 
-def detection(scale: float) -> Cells:
+def detection() -> Cells:
     """Candidates that differ, at 20 requests a second: 3,600 of the candidate in half an hour."""
-    cells: Cells = {
+    return {
         "errors 0.1 to 1%": (Traffic(errors=0.01), 240),
         "errors 0.1 to 5%": (Traffic(errors=0.05), 300),
         "errors 0.1 to 20%": (Traffic(errors=0.2), 300),
@@ -111,10 +108,9 @@ def detection(scale: float) -> Cells:
         "predictions stuck": (Traffic(spread=0.0), 40),
         "predictions spread x2": (Traffic(spread=2.0), 40),
     }
-    return {name: (traffic, max(1, int(runs * scale))) for name, (traffic, runs) in cells.items()}
 
 
-def false_passes(scale: float) -> Cells:
+def false_passes() -> Cells:
     """Candidates exactly at one margin, and identical ones (which should pass)."""
     at = {
         "errors 0 to 1%": Traffic(base=0.0, errors=0.01),
@@ -128,16 +124,15 @@ def false_passes(scale: float) -> Cells:
         "identical, errors 0.1%": Traffic(),
         "identical, errors 1%": Traffic(base=0.01),
     }
-    return {name: (replace(traffic, rate=10, minutes=20), max(1, int(60 * scale))) for name, traffic in at.items()}
+    return {name: (replace(traffic, rate=10, minutes=20), 60) for name, traffic in at.items()}
 
 
-def silence(scale: float) -> Cells:
+def silence() -> Cells:
     """Nothing, or next to nothing, reaches the candidate."""
-    runs = max(2, int(20 * scale))
     return {
-        "champion only": (Traffic(rate=2, true=0.0), runs),
-        "no traffic at all": (Traffic(rate=0.0005), runs),
-        "candidate at 0.2/s": (Traffic(rate=0.2), runs),
+        "champion only": (Traffic(rate=2, true=0.0), 20),
+        "no traffic at all": (Traffic(rate=0.0005), 20),
+        "candidate at 0.2/s": (Traffic(rate=0.2), 20),
     }
 
 
@@ -281,9 +276,10 @@ def main() -> None:
                 continue
             report[part] = {}
             print(f"\n{part}")
-            for name, (traffic, runs) in cells(scale).items():
-                if given.match not in name or not runs:
+            for name, (traffic, most) in cells().items():
+                if given.match not in name:
                     continue
+                runs = max(1, int(most * scale))
                 tasks = [(part, traffic, seed) for seed in range(runs)]
                 results = list(pool.map(run, tasks, chunksize=max(1, runs // 50)))
                 report[part][name] = summary(part, results)
