@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.error
 import urllib.request
@@ -23,7 +24,7 @@ def decide(
     record = stack.release(release_id)
     if not record.get("evidenceDigest"):
         raise CliError(f"nobody is asked about release {release_id}: it is {record['state']}")
-    evidence = read_evidence(stack, release_id)
+    evidence = read_evidence(stack, release_id, record["evidenceDigest"])
     say(summary(record, evidence))
     if not confirm():
         raise CliError("nothing was decided")
@@ -36,11 +37,15 @@ def decide(
     return f"Release {release_id} is {answer['state']}, by {answer['by']} ({answer['delivery']})."
 
 
-def read_evidence(stack: Stack, release_id: str) -> dict[str, Any]:
-    """The evidence that the release is asked about."""
-    bucket = stack.outputs["ArtifactBucketName"]
-    found = stack.client("s3").get_object(Bucket=bucket, Key=f"releases/{release_id}/evidence.json")
-    evidence: dict[str, Any] = json.loads(found["Body"].read())
+def read_evidence(stack: Stack, release_id: str, digest: str) -> dict[str, Any]:
+    """The evidence that the release is asked about. Raises CliError when it isn't what the decision is bound to."""
+    bucket, key = stack.outputs["ArtifactBucketName"], f"releases/{release_id}/evidence.json"
+    content = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise CliError(
+            f"s3://{bucket}/{key} was changed since release {release_id} was asked about; nothing was decided"
+        )
+    evidence: dict[str, Any] = json.loads(content)
     return evidence
 
 

@@ -100,6 +100,7 @@ def complete(release: Release, request: Request, outside: Outside) -> Release:
     with refusing():
         hyperparameters = folder.policy.with_overrides(content.manifest.hyperparameters)
         strategy = folder.policy.strategy_with(content.manifest.strategy)
+        folder.policy.approval.check_requester(content.manifest.requested_by)
     by_hand = unacknowledged(outside.upkeep.last(), content.manifest.acknowledge)
     if by_hand:
         raise DropRefusedError(by_hand)

@@ -1,6 +1,7 @@
 """Remind those who have not decided, with fresh links: the earlier ones are kept only as hashes.
 
-Called once by a schedule that ask_for_approval has set. Links are never logged.
+Called once by a schedule that ask_for_approval has set. A decision that was recorded, but didn't reach its release, is
+handed over. Links are never logged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from safe_deploy import config, observability
 from safe_deploy.domain import notices
 from safe_deploy.domain.approval import APPROVAL_ID, Approval
 from safe_deploy.domain.asking import invite, send
+from safe_deploy.domain.deciding import deliver
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.figures import moment
 from safe_deploy.domain.ports import Outside
@@ -33,6 +35,8 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     if not APPROVAL_ID.fullmatch(approval_id):
         given.fail("approvalId", "must be 32 hexadecimal digits")
     approval = outside.approvals.find(approval_id)
+    if approval is not None:
+        deliver(approval, config.model_name(), outside)
     if approval is None or not approval.is_open(outside.clock.now()):
         logger.info("nobody to remind")
         return {"reminded": 0}

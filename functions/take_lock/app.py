@@ -23,7 +23,7 @@ from safe_deploy.domain.out_of_band import unacknowledged
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.entry import task
-from safe_deploy.errors import ConditionFailedError, NotFoundError, RefusedError
+from safe_deploy.errors import ConditionFailedError, InvalidRequestError, NotFoundError, RefusedError
 from safe_deploy.wiring import aws
 
 logger = observability.logger()
@@ -156,10 +156,17 @@ def why_stale(release: Release, outside: Outside) -> str | None:
     deployed = tested.differences(outside.functions.version(LATEST).inference)
     if deployed:
         return f"the inference function was deployed anew since it was tested and approved: {'; '.join(deployed)}"
+    return why_altered(release, outside)
+
+
+def why_altered(release: Release, outside: Outside) -> str | None:
+    """Return a sentence when the evidence isn't what a person has seen, or None when it is."""
     try:
         digest = gather(release, outside.objects).digest
     except NotFoundError as error:
         return f"part of the evidence is gone: {error}"
+    except InvalidRequestError as error:
+        return f"part of the evidence is not what was approved: {error}"
     if digest != release.section("decision")["evidenceDigest"]:
         return "the evidence is not what was approved: a file or the record has changed since"
     return None

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import Message
+from hashlib import sha256
 from typing import Any
 from urllib.error import HTTPError
 
@@ -28,6 +29,8 @@ from cli.stack import Stack
 from tests.fakes.memory import make_tables, services_in_memory
 from tests.fakes.story import FIRST, SECOND
 
+EVIDENCE = json.dumps({"candidate": {"metrics": {"rmse": 4.0}}, "champion": {"metrics": {"rmse": 5.0}}}).encode()
+DIGEST = sha256(EVIDENCE).hexdigest()
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 BACK = "arn:aws:states:eu-west-1:123456789012:stateMachine:back"
@@ -56,13 +59,12 @@ def app(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[Tabl
         make_tables("records", "audit")
         s3: Any = boto3.client("s3")
         s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        evidence = {"candidate": {"metrics": {"rmse": 4.0}}, "champion": {"metrics": {"rmse": 5.0}}}
-        s3.put_object(Bucket="files", Key=f"releases/{FIRST}/evidence.json", Body=json.dumps(evidence))
+        s3.put_object(Bucket="files", Key=f"releases/{FIRST}/evidence.json", Body=EVIDENCE)
         role = "arn:aws:iam::123456789012:role/back"
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
         boto3.client("stepfunctions").create_state_machine(name="back", roleArn=role, definition=definition)
         records = TableReleases(Table("records"), lambda: TableAudit(Table("audit")))
-        records.create(FIRST, State.AWAITING_APPROVAL, {"evidenceDigest": "e" * 64}, NOW)
+        records.create(FIRST, State.AWAITING_APPROVAL, {"evidenceDigest": DIGEST}, NOW)
         yield records
     clients.client.cache_clear()
 
@@ -153,7 +155,19 @@ def test_a_decision_is_signed_and_about_the_evidence_that_was_shown(
     assert request.full_url == f"https://api.test/releases/{FIRST}/decision"
     assert "/eu-west-1/execute-api/aws4_request" in request.headers["Authorization"]
     assert isinstance(request.data, bytes)
-    assert json.loads(request.data) == {"decision": "approve", "evidenceDigest": "e" * 64, "reason": "fine"}
+    assert json.loads(request.data) == {"decision": "approve", "evidenceDigest": DIGEST, "reason": "fine"}
+
+
+def test_evidence_that_was_changed_is_not_shown_for_a_yes(
+    app: TableReleases, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3: Any = boto3.client("s3")
+    s3.put_object(Bucket="files", Key=f"releases/{FIRST}/evidence.json", Body=EVIDENCE.replace(b"4.0", b"1.0"))
+    assert main(["approve", FIRST, "--yes"]) == 1
+    told = capsys.readouterr().err
+    assert "evidence.json was changed" in told
+    assert "rmse" not in told
+    assert api.requests == []
 
 
 def test_without_the_typed_id_nothing_is_sent(

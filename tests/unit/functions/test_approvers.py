@@ -144,7 +144,27 @@ def test_a_link_and_an_iam_identity_are_not_known_to_be_two_people(personal: Sto
     assert json.loads(personal.decide_as(f"{ROLE}/bob")["body"])["state"] == "approved"
 
 
+def test_one_person_in_two_roles_is_one_person(personal: Story) -> None:
+    ask(personal, required=2)
+    for arn in (
+        f"{ROLE}/ada",
+        "arn:aws:iam::111122223333:user/Ada",
+        "arn:aws:sts::111122223333:assumed-role/Admin/ada",
+    ):
+        assert json.loads(personal.decide_as(arn)["body"])["state"] == "pending"
+    assert json.loads(personal.decide_as(f"{ROLE}/bob")["body"])["state"] == "approved"
+
+
 # ---- the requester ----
+
+
+def test_where_the_requester_must_not_decide_alone_a_drop_says_who_asks(story: Story) -> None:
+    story.policy["approval"] = {"required": 1, "requesterMayApprove": False}
+    story.deploy_code()
+    story.drop()
+    refused = story.register()
+    assert refused["status"] == "refused"
+    assert 'needs "requestedBy": approval.requesterMayApprove is false' in refused["reason"]
 
 
 def test_the_requester_alone_can_not_approve_where_the_policy_says_so(personal: Story) -> None:
@@ -273,6 +293,38 @@ def test_nobody_is_reminded_of_what_is_decided_or_over(story: Story) -> None:
     story.outside.clock.advance(36_001)
     assert story.remind() == {"reminded": 0}
     assert len(story.outside.topic.sent) == sent
+
+
+def test_a_decision_that_did_not_reach_its_release_is_handed_over_by_the_reminder(story: Story) -> None:
+    ask(story)
+    story.outside.executions.failure = TransientError("Step Functions is away")
+    assert story.decide_as(f"{ROLE}/ada")["statusCode"] == 503
+    with pytest.raises(TransientError):
+        story.remind()
+    story.outside.executions.failure = None
+    sent = len(story.outside.topic.sent)
+    assert story.remind() == story.remind() == {"reminded": 0}
+    ((_, answer),) = story.outside.executions.answers
+    assert (answer["decision"], answer["by"]) == ("approved", f"{ROLE}/ada")
+    assert len(story.outside.topic.sent) == sent
+
+
+def test_silence_is_told_as_such(story: Story) -> None:
+    ask(story)
+    story.close("expired")
+    subject, text = story.outside.topic.sent[-1]
+    assert subject.endswith("expired: nobody decided in time")
+    assert f"Nobody decided about release {FIRST}" in text
+
+
+def test_a_decision_that_never_reached_its_release_is_not_told_as_silence(story: Story) -> None:
+    ask(story)
+    story.outside.executions.failure = TransientError("Step Functions is away")
+    story.decide_as(f"{ROLE}/ada")
+    story.close("expired")
+    subject, text = story.outside.topic.sent[-1]
+    assert subject.endswith("the decision came too late")
+    assert f"{ROLE}/ada decided about release {FIRST} of {MODEL} (approve)" in text
 
 
 def test_the_reminder_is_removed_with_the_dev_endpoint(story: Story) -> None:

@@ -28,7 +28,7 @@ def promoting(story: Story) -> Story:
     ("outcome", "state", "words"),
     [
         ("failed", State.FAILED, "failed"),
-        ("expired", State.EXPIRED, "nobody decided in time"),
+        ("expired", State.EXPIRED, "the decision came too late"),
         ("stale", State.STALE, "production has changed"),
         ("rolledBack", State.ROLLED_BACK, "was rolled back"),
         ("live", State.LIVE, "is live"),

@@ -108,6 +108,7 @@ def test_a_stale_release_does_not_queue(approved: Story) -> None:
     ("name", "old", "new"),
     [
         ("evaluation/evaluation.json", b"4.0", b"3.9"),
+        ("evaluation/evaluation.json", b"{", b"not JSON"),
         ("data/report/report.json", b"size is blank", b"size is odd"),
         (f"model/taxi-fare-{FIRST}-train/output/model.tar.gz", b"model", b"other"),
     ],

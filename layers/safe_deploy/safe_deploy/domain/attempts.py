@@ -23,13 +23,15 @@ def window_of(now: datetime) -> datetime:
 
 
 def may_try(link: Link, source_ip: str, attempts: Attempts, now: datetime) -> bool:
-    """Count a visit, by its address and by the approval it is about; return whether both may go on."""
+    """Count a visit, by its address and by the approval it is about; return whether both may go on.
+
+    What an address is refused isn't held against the approval: else one address could keep its people out.
+    """
     began = window_of(now)
-    counted = [
+    return all(
         attempts.count(f"{kind}#{began:%Y%m%d%H%M}#{short(name)}", LIMITS[kind], began + 2 * WINDOW)
         for kind, name in (("address", source_ip), ("approval", link.approval_id))
-    ]
-    return all(counted)
+    )
 
 
 def short(name: str) -> str:

@@ -50,6 +50,12 @@ class Decision:
         """Return the person as the records name them."""
         return f"{self.by} <{self.identity}>" if self.identity and self.by != self.identity else self.by
 
+    @property
+    def person(self) -> str:
+        """Return by what people are told apart: the address; of an ARN the last part, whatever role it was used in."""
+        identity = self.identity.rpartition("/")[2] if self.via is Via.IAM else self.identity
+        return identity.casefold()
+
     def to_item(self) -> dict[str, str]:
         """Return the decision as it stands in the records."""
         return {
@@ -92,13 +98,13 @@ class Rule:
         """Return where an approval stands after these decisions: one no rejects, enough people's yes approves.
 
         Whether a mail address and an IAM identity are two people nobody can tell, so people are counted among those
-        of one kind; all who hold the one link of a topic count as one person.
+        of one kind. All who hold the one link of a topic count as one person, as do roles with one session name.
         """
         if any(decision.choice == "reject" for decision in decisions):
             return ApprovalState.REJECTED
         kinds: dict[Via, set[str]] = {via: set() for via in Via}
         for decision in decisions:
-            kinds[decision.via].add(decision.identity.casefold())
+            kinds[decision.via].add(decision.person)
         agreed = max(len(people) for people in kinds.values()) >= self.required
         others = any(not self.is_requester(decision) for decision in decisions)
         return ApprovalState.APPROVED if agreed and others else ApprovalState.PENDING

@@ -74,13 +74,13 @@ def approval_reminder(model_name: str, release_id: str, link: str, deadline: str
 def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str] = ()) -> Notice:
     """Tell how a release ended."""
     release_id = release.release_id
-    live = _champion_words(release)
+    live, decided = _champion_words(release), release.item.get("decision")
     subjects = {
         State.LIVE: "is live",
         State.REFUSED: "was refused",
         State.FAILED: "failed",
         State.REJECTED: "was rejected",
-        State.EXPIRED: "expired: nobody decided in time",
+        State.EXPIRED: "expired: nobody decided in time" if decided is None else "expired: the decision came too late",
         State.STALE: "is stale: production has changed since it was approved",
         State.SUPERSEDED: "was superseded by a newer one",
         State.STOPPED: "was stopped",
@@ -91,7 +91,10 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
         State.REFUSED: f"The drop of release {release_id} was refused. {live}",
         State.FAILED: f"Release {release_id} of {model_name} failed. {live}",
         State.REJECTED: f"Release {release_id} of {model_name} was rejected. {live}",
-        State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}",
+        State.EXPIRED: f"Nobody decided about release {release_id} of {model_name} in time. {live}"
+        if decided is None
+        else f"{decided['by']} decided about release {release_id} of {model_name} ({decided['decision']}), but the "
+        f"decision didn't reach the release in time. {live} Drop its data again, and it asks afresh.",
         State.STALE: f"Release {release_id} of {model_name} was approved; then production changed. "
         f"The yes is void. {live} The same drop is released again, and asks with fresh evidence.",
         State.SUPERSEDED: f"Release {release_id} of {model_name} was approved, but a newer one was, too. {live}",

@@ -50,6 +50,13 @@ class ApprovalPolicy:
         section.end()
         return cls(required, may)
 
+    def check_requester(self, requester: str) -> None:
+        """Raise InvalidRequestError when somebody must not be the only one to agree, and nobody says who that is."""
+        if not self.requester_may_approve and not requester:
+            raise InvalidRequestError(
+                'manifest.json needs "requestedBy": approval.requesterMayApprove is false, so another has to agree'
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
