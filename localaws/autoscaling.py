@@ -15,7 +15,7 @@ IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 class Autoscaling(Service):
-    """Answers `ObjectNotFoundException` where AWS does; moto serves the rest."""
+    """Answers `ObjectNotFoundException` where AWS does, and doesn't register with tags twice; moto serves the rest."""
 
     name: ClassVar[str] = "autoscaling-guard"
 
@@ -28,6 +28,12 @@ class Autoscaling(Service):
         where = {name: call.params.get(name) for name in IDENTITY}
         if call.operation in NEED_A_TARGET and not self._targets(where):
             raise self._missing("scalable target", where)
+        if call.operation == "RegisterScalableTarget" and call.params.get("Tags") and self._targets(where):
+            raise AwsError(
+                "ValidationException",
+                "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
+                "target, use the TagResource API.",
+            )
         if call.operation == "DeleteScalingPolicy" and not self._policies(where, call.params["PolicyName"]):
             raise self._missing(f"scaling policy {call.params['PolicyName']!r}", where)
 

@@ -1,7 +1,7 @@
 """Look whether somebody has changed production by hand. Called every hour by a schedule, and by people.
 
 A finding is told once, again when it changes, and when all is well again. While a release or a rollback holds the lock,
-the alias is its business.
+the alias is its business, and so is what it is about to serve from.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
+from safe_deploy.domain.leases import TIDYING
 from safe_deploy.domain.live import Alias
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.out_of_band import ALIAS_MOVED, WEIGHTS_LEFT, Finding, alias_moved, serving
+from safe_deploy.domain.out_of_band import ALIAS_MOVED, OF_WHAT_SERVES, WEIGHTS_LEFT, Finding, alias_moved, serving
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
+from safe_deploy.errors import NotFoundError
 from safe_deploy.wiring import aws
 
 METRIC = "ChangesByHand"
@@ -32,8 +34,13 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     lock = outside.locks.read()
     alias = outside.functions.live()
     record = outside.releases.find(alias.main.release_id) if alias.main.serves else None
-    moving = is_moving(lock, outside)
-    findings = [*traffic(alias, record, last, moving, outside), *serving(alias, record, outside.endpoints)]
+    mover = who_moves(lock, outside)
+    moving = mover is not None
+    findings = traffic(alias, record, last, moving, outside)
+    if mover is None or mover not in ("", alias.main.release_id):
+        findings += serving(alias, record, outside.endpoints)
+    else:  # what serves is only just being made complete
+        findings += [finding for finding in found_by(last) if finding.id in OF_WHAT_SERVES]
     # A version that nobody answers for is not taken as what should be, however often it is seen.
     settled = not moving and not any(finding.id == ALIAS_MOVED for finding in findings)
     seen = {"version": alias.main.version, "releaseId": alias.main.release_id} if settled else known(last)
@@ -45,14 +52,24 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     return item
 
 
-def is_moving(before: Lock | None, outside: Outside) -> bool:
-    """Return whether a release or a rollback moves production, or has begun or ended to since `before` was read."""
+def who_moves(before: Lock | None, outside: Outside) -> str | None:
+    """Return the release that moves production, empty for a rollback or one who has begun or ended since `before`.
+
+    None when nobody does. A holder whose execution was stopped is tidied up after, and has an hour for that.
+    """
     lock = outside.locks.read()
     if lock != before:
-        return True
+        return ""
     if lock is None or not lock.holder:
-        return False
-    return outside.executions.status(lock.execution_arn) == "RUNNING"
+        return None
+    try:
+        execution = outside.executions.describe(lock.execution_arn)
+    except NotFoundError:
+        return None
+    ended = execution.stopped is None or outside.clock.now() >= execution.stopped + TIDYING
+    if execution.status != "RUNNING" and ended:
+        return None
+    return "" if lock.is_rollbacks else lock.holder
 
 
 def traffic(
@@ -60,7 +77,7 @@ def traffic(
 ) -> list[Finding]:
     """Return what is wrong with the alias and its weights."""
     if moving:
-        return [Finding(f["id"], f["text"]) for f in last.get("findings") or () if f["id"] == ALIAS_MOVED]
+        return [finding for finding in found_by(last) if finding.id == ALIAS_MOVED]
     left = outside.releases.find(str(last.get("releaseId") or "")) if last.get("releaseId") else None
     gone_back = left is not None and left.state is State.ROLLED_BACK
     moved = alias_moved(alias, record, {**last, "abandoned": gone_back})
@@ -71,6 +88,11 @@ def traffic(
     return findings
 
 
+def found_by(last: dict[str, Any]) -> list[Finding]:
+    """Return what the last check has found."""
+    return [Finding(entry["id"], entry["text"]) for entry in last.get("findings") or ()]
+
+
 def known(last: dict[str, Any]) -> dict[str, Any]:
     """Return what the last check that was content saw."""
     return {key: last.get(key) for key in ("version", "releaseId")}
@@ -78,7 +100,7 @@ def known(last: dict[str, Any]) -> dict[str, Any]:
 
 def tell(findings: list[Finding], last: dict[str, Any], outside: Outside) -> None:
     """Tell people what has changed since the last check."""
-    before = [Finding(entry["id"], entry["text"]) for entry in last.get("findings") or ()]
+    before = found_by(last)
     if findings == before:
         return
     name, now = config.model_name(), outside.clock.now()

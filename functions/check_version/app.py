@@ -14,7 +14,7 @@ from safe_deploy.domain.deployment import endpoint_failure
 from safe_deploy.domain.golden import GoldenRows, Latency, disagreement
 from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.ports import Outside
-from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.release import WAS_LIVE, Release
 from safe_deploy.domain.version_check import CALLS, predict_event, read_answer
 from safe_deploy.hook import Finding, Subject, run_hook
 from safe_deploy.wiring import aws
@@ -47,7 +47,7 @@ def check(finding: Finding, subject: Subject, outside: Outside) -> None:
 
 def lock_failure(release: Release, outside: Outside) -> str | None:
     """Return a sentence when a release is being promoted without the lock; going back to one needs none."""
-    if release.state is not State.PROMOTING:
+    if release.state in WAS_LIVE:
         return None
     lock = outside.locks.read()
     token = release.item.get("fencingToken")

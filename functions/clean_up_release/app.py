@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain.cleanup import SCOPES, CleanUp, check_not_live, clean_up
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.names import Names, check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.entry import task
@@ -57,14 +58,22 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     if keeper:
         result = CleanUp(waiting_for=[f"{keeper}, which keeps release {request.release_id} warm"])
     else:
-        shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
-        result = clean_up(names, request.scope, outside.endpoints, outside.alarms, shifting_to)
+        result = clean_up(names, request.scope, outside.endpoints, outside.alarms, destinations(alias, outside))
     if result.removed:
         detail = {"scope": request.scope, "removed": result.removed}
         outside.releases.audit(request.release_id, "Removed", "clean_up_release", detail, outside.clock.now())
     output = {**result.to_output(), "keptBy": keeper}
     logger.info("clean-up", extra={"release": request.release_id, "result": output})
     return output
+
+
+def destinations(alias: Alias, outside: Outside) -> list[LiveVersion]:
+    """Return the versions that get a share of the traffic, and the one to which a deployment is about to move it."""
+    versions = {version for version, share in alias.others.items() if share > 0}
+    shift = outside.deployments.under_way()
+    if shift is not None and not shift.undoes:
+        versions.add(shift.target_version)
+    return [outside.functions.version(version) for version in sorted(versions)]
 
 
 def retire(request: Request, outside: Outside) -> str:

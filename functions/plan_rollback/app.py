@@ -35,7 +35,9 @@ class Request:
     release_id: str | None
     """None for the predecessor."""
     stopped: str | None
-    """The release whose shift this rollback has stopped."""
+    """The release whose shift this rollback has stopped; None also for one that is not on record."""
+    decided: bool = False
+    """Whether an earlier plan said where to, and stopped a shift on the way there."""
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> Request:
@@ -52,6 +54,7 @@ class Request:
             by,
             release_id if given.value("toReleaseId") is None else check_release_id(given.value("toReleaseId")),
             None if given.value("stopped") is None else check_release_id(given.value("stopped")),
+            given.value("toReleaseId") is not None,
         )
 
     def to_item(self, outside: Outside) -> dict[str, str]:
@@ -97,7 +100,7 @@ def plan(request: Request, outside: Outside) -> dict[str, Any]:
 
 def look(request: Request, outside: Outside) -> WayBack:
     """Look at production, and find the way back."""
-    return way_back(request.release_id, request.stopped, Production.seen(outside), config.model_name(), outside)
+    return way_back(request.release_id, request.decided, Production.seen(outside), config.model_name(), outside)
 
 
 def take_lock(request: Request, outside: Outside) -> str | None:

@@ -16,11 +16,11 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.cleanup import clean_up
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.leases import Standing, Verdict, cost_of, lease_to_set, release_of, verdict
-from safe_deploy.domain.live import Alias, LiveVersion
+from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.ports import Held, Outside
-from safe_deploy.domain.release import State
+from safe_deploy.domain.release import RETURNING, State
 from safe_deploy.errors import SafeDeployError
 from safe_deploy.wiring import aws
 
@@ -58,9 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
             not_ours.append(f"{held.kind} {held.name}")
         else:
             belongings[release_id].append(held)
-    alias = outside.functions.live()
-    shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
-    standing = standing_of(alias, shifting_to, outside)
+    standing, _ = look(outside)
     found = {
         release_id: verdict(release_id, held, standing, outside.releases, outside.executions, now)
         for release_id, held in sorted(belongings.items())
@@ -74,7 +72,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
             if entry.stays:
                 keep(entry, belongings[release_id], reaping, outside)
         for release_id in list(reaping.goes)[:MOST]:
-            remove(release_id, reaping, shifting_to, outside)
+            remove(release_id, belongings[release_id], reaping, outside)
         tell(model_name, reaping, outside)
     answer = {
         "dryRun": dry_run,
@@ -96,13 +94,15 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     return answer
 
 
-def standing_of(alias: Alias, shifting_to: list[LiveVersion], outside: Outside) -> Standing:
-    """Return what production is now."""
+def look(outside: Outside) -> tuple[Standing, list[LiveVersion]]:
+    """Return what production is now, and the versions that get a share of the traffic."""
+    alias = outside.functions.live()
+    shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
     live = outside.releases.find(alias.main.release_id) if alias.main.serves else None
     lock, mover = outside.locks.read(), ""
     if lock is not None and lock.holder and outside.releases.find(lock.holder) is None:
         mover = lock.holder if outside.executions.status(lock.execution_arn) == "RUNNING" else ""
-    return Standing(alias, frozenset(version.release_id for version in shifting_to), live, mover)
+    return Standing(alias, frozenset(version.release_id for version in shifting_to), live, mover), shifting_to
 
 
 def keep(found: Verdict, belongings: list[Held], reaping: Reaping, outside: Outside) -> None:
@@ -117,12 +117,22 @@ def keep(found: Verdict, belongings: list[Held], reaping: Reaping, outside: Outs
             reaping.failures.append(str(error))
 
 
-def remove(release_id: str, reaping: Reaping, shifting_to: list[LiveVersion], outside: Outside) -> None:
-    """Remove what a release has, in AWS's order; a failure ends this one's turn, not the others'."""
+def remove(release_id: str, held: list[Held], reaping: Reaping, outside: Outside) -> None:
+    """Remove what a release has, in AWS's order; a failure ends this one's turn, not the others'.
+
+    Others were removed meanwhile, so it is looked at again. Whoever goes back to it from then on is its keeper, and
+    ends this by that; or finds it retired, and makes it anew.
+    """
     names, now = Names.of(config.model_name(), release_id), outside.clock.now()
     try:
         release = outside.releases.find(release_id)
-        if release is not None and release.state in (State.LIVE, State.ROLLED_BACK):
+        standing, shifting_to = look(outside)
+        again = verdict(release_id, held, standing, outside.releases, outside.executions, now)
+        if again.stays:
+            del reaping.goes[release_id]
+            reaping.stays[release_id] = again.why
+            return
+        if release is not None and release.state in RETURNING and release.state is not State.RETIRED:
             outside.releases.retire(release_id, release.keeper, now)
         result = clean_up(names, "all", outside.endpoints, outside.alarms, shifting_to)
     except SafeDeployError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from localaws.codedeploy import appspec, traffic
 from localaws.codedeploy.applications import Params, refuse_others
 from localaws.codedeploy.deployment import Deployment
@@ -200,7 +202,8 @@ class Deployments(RunningDeployments):
 
 
 def _wanted(deployment: Deployment, params: Params) -> bool:
-    times = params.get("createTimeRange", {})
+    # The parser gives times in UTC, without saying so.
+    times = {name: time.replace(tzinfo=UTC) for name, time in params.get("createTimeRange", {}).items()}
     return (
         params.get("applicationName") in (None, deployment.application)
         and params.get("deploymentGroupName") in (None, deployment.group)

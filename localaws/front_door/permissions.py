@@ -107,6 +107,8 @@ def needed(
     if operation.startswith(("Create", "Update", "Register", "Put")):
         for role in _passed_roles(params):
             yield "iam:PassRole", role
+    if (service, operation) == ("codedeploy", "CreateDeployment") and "overrideAlarmConfiguration" in params:
+        yield "codedeploy:UpdateDeploymentGroup", _resource(service, prefix, params, account, region)
     if operation == "RegisterScalableTarget" and params.get("Tags"):
         yield f"{prefix}:TagResource", _resource(service, prefix, params, account, region)
     if operation.startswith("Create") and params.get("Tags") and service == "sagemaker":
@@ -245,6 +247,9 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, str, str], Iterator[tuple[str, 
     ("application-autoscaling", "DescribeScalingPolicies"): _anywhere(
         "application-autoscaling:DescribeScalingPolicies"
     ),
+    ("codedeploy", "StopDeployment"): _anywhere("codedeploy:StopDeployment"),
+    ("codedeploy", "ListDeploymentTargets"): _anywhere("codedeploy:ListDeploymentTargets"),
+    ("codedeploy", "GetDeploymentTarget"): _anywhere("codedeploy:GetDeploymentTarget"),
     ("stepfunctions", "CreateActivity"): _create_activity,
     ("sts", "GetCallerIdentity"): _no_permission,
     ("logs", "CreateLogStream"): partial(_log_stream, action="CreateLogStream"),

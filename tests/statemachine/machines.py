@@ -193,6 +193,8 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         ),
         "Read Live Alias": {"FunctionVersion": "2"},
         "Shift Traffic": {"DeploymentId": "d-ABC"},
+        "Find the Shift": {"Deployments": []},
+        "Read What Is Listed": {"DeploymentsInfo": []},
         "Make Deployment Config": {"DeploymentConfigId": "c"},
         "Watch Shift": [looked("wait"), looked("shifted")],
         "Decide Shift": payload({"status": "proven", "reason": "Every metric is proven."}),

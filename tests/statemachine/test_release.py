@@ -39,6 +39,8 @@ SIDE_BY_SIDE = {name for branch in MACHINE["States"]["Follow Shift"]["Branches"]
 """States of two branches, whose order among each other is chance."""
 AFTER_LIVE = {"Start Monitoring", "Announce Release", "Retire Predecessor"}
 WAY_OUT = {
+    "Find the Shift",
+    "Read What Is Listed",
     "Clean Up",
     "Record Outcome",
     "Tell Without Record",
@@ -405,6 +407,31 @@ def test_a_throttled_call_is_tried_again(state: str) -> None:
     assert outcome.path[-1] == "Release Live"
 
 
+def test_a_scaling_target_that_an_earlier_call_has_registered_is_no_failure() -> None:
+    there = TaskError(
+        "ApplicationAutoScaling.ValidationException", "The scalable target that you tried to tag already exists. (…)"
+    )
+    lost = TaskError("ApplicationAutoScaling.SdkClientException", "the connection was lost")
+    outcome = release(Register_Scaling_Target=[lost, there])
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
+
+
+def test_a_scaling_target_that_can_not_be_is_a_failure() -> None:
+    wrong = TaskError("ApplicationAutoScaling.ValidationException", "Minimum capacity is above the maximum")
+    outcome = release(Register_Scaling_Target=wrong)
+    assert outcome.path[-1] == "Release Failed"
+    assert closed_as(outcome)["state"] == "Register Scaling Target"
+    assert "Minimum capacity" in closed_as(outcome)["error"]["Cause"]
+
+
+def test_who_waits_for_long_looks_less_often_lest_the_history_is_full() -> None:
+    waiting = payload({"status": "waiting", "reason": "another is at it"})
+    outcome = release(Take_Release_Lock=[*[waiting] * 125, all_well()["Take Release Lock"]])
+    assert outcome.path[-1] == "Release Live"
+    assert (outcome.waited.count(30) >= 120, outcome.waited.count(300)) == (True, 5)
+
+
 def test_a_release_that_can_not_be_watched_serves_and_says_so() -> None:
     outcome = release(Start_Monitoring=DENIED)
     assert outcome.path[-1] == "Release Live"
@@ -542,6 +569,8 @@ def test_every_request_satisfies_the_services_own_model() -> None:
     every = TASKS | BRANCHES | ASKING | WATCHING
     to_check = {name for name, state in every.items() if not is_ours(state)}
     assert checked(release(shift=OWN_STEPS), every) == to_check - WAY_OUT
+    lost = release(Shift_Traffic=TaskError("States.Timeout", ""), Find_the_Shift={"Deployments": ["d-1"]})
+    assert {"Find the Shift", "Read What Is Listed"} <= checked(lost, every)
 
 
 @pytest.mark.parametrize(

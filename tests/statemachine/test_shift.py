@@ -65,6 +65,60 @@ def test_a_held_shift_is_tried_again_with_the_same_candidate() -> None:
     assert "Clean Up" not in outcome.path, "the candidate is kept"
     again = outcome.path.index("Shift Traffic", outcome.path.index("Stop Deployment"))
     assert outcome.path.index("Is Traffic Back?") < again
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None, "what was missing was found"
+    described = [request["Description"] for request in outcome.requests["Shift Traffic"]]
+    assert [text.rpartition(", ")[2] for text in described] == ["window 1", "window 2"]
+
+
+LOST = TaskError("States.Timeout", "")
+NO_ANSWERS = [LOST, TaskError("CodeDeploy.SdkClientException", "the connection was lost")]
+OTHERS = {"DeploymentId": "d-OTHER", "Status": "InProgress", "Description": "by hand"}
+
+
+def listed(*deployments: dict[str, Any]) -> dict[str, Any]:
+    """CodeDeploy's answers about deployments that there are."""
+    return {
+        "Find_the_Shift": {"Deployments": [each["DeploymentId"] for each in deployments]},
+        "Read_What_Is_Listed": {"DeploymentsInfo": list(deployments)},
+    }
+
+
+@pytest.mark.parametrize("lost", NO_ANSWERS)
+def test_a_shift_whose_answer_was_lost_is_found_and_watched(lost: TaskError) -> None:
+    called = release().requests["Shift Traffic"][0]["Description"]
+    ours = {"DeploymentId": "d-LOST", "Status": "InProgress", "Description": called}
+    earlier = {**ours, "DeploymentId": "d-EARLIER", "Description": called.replace("window 1", "window 0")}
+    outcome = release(Shift_Traffic=lost, **listed(earlier, OTHERS, ours))
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.path.count("Shift Traffic") == 1
+    assert {request["Payload"]["deploymentId"] for request in outcome.requests["Watch Shift"]} == {"d-LOST"}
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
+
+
+@pytest.mark.parametrize("lost", NO_ANSWERS)
+def test_a_shift_that_was_never_created_is_asked_for_again(lost: TaskError) -> None:
+    outcome = release(Shift_Traffic=[lost, lost, {"DeploymentId": "d-ABC"}])
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.path.count("Shift Traffic") == 3
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ({"Shift_Traffic": LOST}, 4),
+        ({"Shift_Traffic": LOST, **listed(OTHERS)}, 4),
+        ({"Shift_Traffic": LOST, "Find_the_Shift": DENIED}, 1),
+        ({"Shift_Traffic": LOST, **listed(OTHERS), "Read_What_Is_Listed": DENIED}, 1),
+        ({"Shift_Traffic": DENIED}, 1),
+    ],
+)
+def test_a_shift_that_can_not_be_had_ends_the_release(answers: dict[str, Any], asked: int) -> None:
+    outcome = release(**answers)
+    assert outcome.path[-1] == "Release Failed"
+    assert outcome.path.count("Shift Traffic") == asked
+    assert closed_as(outcome)["state"] == "Shift Traffic"
+    assert "Clean Up" in outcome.path
 
 
 def looking(windows: int) -> Any:

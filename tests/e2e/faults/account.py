@@ -112,7 +112,14 @@ class Account:
         return {"EndpointStatus": found.status}
 
     def register_scalable_target(self, request: Request) -> None:
-        self.story.outside.endpoints.scaling.add(request["ResourceId"].split("/")[1])
+        name, scaling = request["ResourceId"].split("/")[1], self.story.outside.endpoints.scaling
+        if request.get("Tags") and name in scaling:
+            raise TaskError(
+                "ApplicationAutoScaling.ValidationException",
+                "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
+                "target, use the TagResource API.",
+            )
+        scaling.add(name)
 
     def put_scaling_policy(self, request: Request) -> None:
         """A policy goes with its target."""

@@ -51,23 +51,20 @@ MADE_ONCE = (
     "updateFunctionConfiguration",
 )
 """Calls that are refused when they are made again: when the time is up, nobody can tell whether they were done."""
-DEPLOYS = "createDeployment"
-"""What may have moved traffic already, though there was no answer."""
-LOOKED_FOR = ("Shift Back",)
-"""States that deploy, and whose deployment is looked for: what isn't found is asked for again."""
 WATCHES = ("Watch Shift", "Decide Shift")
 """States for which nobody waits longer than once: traffic moves, and nobody watches."""
 
 
 def passes(kind: str, state: str, task: dict[str, Any]) -> bool:
-    """Whether a task is tried again until it is done, so that the machine goes on as if nothing had happened."""
+    """Whether a task is tried again until it is done, so that the machine goes on as if nothing had happened.
+
+    A deployment that may have begun is looked for first.
+    """
     resource = task["Resource"]
     call = resource.rsplit(":", 1)[1]
-    if state in LOOKED_FOR and kind in ("timed out", "unanswered"):
-        return True
     if kind == "timed out":
-        return call not in (*MADE_ONCE, DEPLOYS) and state not in WATCHES and not is_activity(resource)
-    return kind in ("throttled", "crashed") or (kind == "unanswered" and call != DEPLOYS)
+        return call not in MADE_ONCE and state not in WATCHES and not is_activity(resource)
+    return kind in ("throttled", "unanswered", "crashed")
 
 
 @cache

@@ -154,6 +154,38 @@ def test_while_a_release_moves_production_the_alias_is_its_business(live: Story)
     assert "alias-moved" in check(live), "it was seen in passing, and never taken for good"
 
 
+def test_what_a_release_is_just_making_complete_is_not_missing(live: Story) -> None:
+    """GIVEN a release that has all traffic WHEN its schedule is yet to be made THEN nobody hears that it is gone."""
+    live.publish(SECOND, "3")
+    live.outside.functions.alias = "3"
+    live.outside.memory.lock = Lock(SECOND, execution(SECOND), 2, START)
+    live.outside.executions.statuses[execution(SECOND)] = "RUNNING"
+    assert check(live) == []
+    live.outside.memory.lock = Lock("rollback-1", execution(SECOND), 3, START)
+    assert check(live) == []
+    assert mails(live) == []
+
+
+def test_what_serves_is_looked_at_while_another_release_moves_production(live: Story) -> None:
+    live.outside.memory.lock = Lock(SECOND, execution(SECOND), 2, START)
+    live.outside.executions.statuses[execution(SECOND)] = "RUNNING"
+    del live.outside.endpoints.endpoints[ENDPOINT]
+    assert check(live) == ["endpoint"]
+    live.outside.functions.alias = "3"
+    live.publish(SECOND, "3")
+    assert check(live) == ["endpoint"], "nobody has looked again"
+
+
+def test_a_stopped_release_is_tidied_up_after_for_an_hour(live: Story) -> None:
+    live.publish(SECOND, "3")
+    live.outside.functions.weights = {"3": 0.1}
+    live.outside.memory.lock = Lock(SECOND, execution(SECOND), 2, START)
+    live.outside.executions.statuses[execution(SECOND)] = "ABORTED"
+    live.outside.executions.stopped[execution(SECOND)] = live.outside.clock.now()
+    assert check(live, after=3599) == []
+    assert check(live, after=1) == ["weights-left"]
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

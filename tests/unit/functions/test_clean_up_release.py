@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from safe_deploy.domain.live import Shift
 from safe_deploy.domain.release import State
 from safe_deploy.errors import InvalidRequestError, RefusedError, TransientError
 
@@ -95,6 +96,16 @@ def test_what_still_gets_a_share_of_traffic_is_waited_for(leftovers: Story) -> N
     answer = clean(leftovers)
     assert f"traffic to leave the endpoint {BASE}-prod" in answer["waitingFor"]
     assert leftovers.outside.endpoints.endpoints[f"{BASE}-prod"].status == "InService"
+
+
+def test_what_a_deployment_is_about_to_move_traffic_to_is_waited_for(leftovers: Story) -> None:
+    """Its answer may have been lost, so that nobody follows it: traffic must not find the endpoint gone."""
+    leftovers.publish(FIRST, "7")
+    leftovers.outside.deployments.shift = Shift("d-1", "1", "7")
+    assert f"traffic to leave the endpoint {BASE}-prod" in clean(leftovers)["waitingFor"]
+    assert leftovers.outside.endpoints.endpoints[f"{BASE}-prod"].status == "InService"
+    leftovers.outside.deployments.shift = Shift("d-2", "", "", undoes=True)
+    assert f"endpoint {BASE}-prod to be deleted" in clean(leftovers)["waitingFor"]
 
 
 def test_a_predecessor_is_recorded_as_retired(story: Story) -> None:

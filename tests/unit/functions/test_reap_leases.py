@@ -176,6 +176,26 @@ def test_while_a_rollback_moves_production_nothing_goes(story: Story, status: st
     assert (ORPHAN in reap(story)["stays"]) is stays
 
 
+def test_what_somebody_goes_back_to_while_others_are_removed_stays(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, endpoints = "20250102-000000-ffff", story.outside.endpoints
+    give(story, ORPHAN, PAST)
+    give(story, later, PAST)
+    remove = endpoints.remove_endpoint
+
+    def rollback_begins(name: str) -> bool:
+        story.outside.memory.lock = Lock("rollback-1", "arn:rollback-1", 1, START)
+        story.outside.executions.statuses["arn:rollback-1"] = "RUNNING"
+        return remove(name)
+
+    monkeypatch.setattr(endpoints, "remove_endpoint", rollback_begins)
+    answer = reap(story)
+    assert answer["stays"] == {later: "the rollback rollback-1 is moving production"}
+    assert list(answer["goes"]) == [ORPHAN]
+    assert endpoints.endpoints[f"{MODEL}-{later}-prod"].status == "InService"
+
+
 def test_a_lease_without_a_release_runs_to_its_end(story: Story) -> None:
     give(story, ORPHAN, FUTURE)
     assert FUTURE in reap(story)["stays"][ORPHAN]

@@ -394,6 +394,25 @@ def test_a_deployments_progress_is_its_targets_lifecycle(stub: Stub) -> None:
     )
 
 
+@pytest.mark.parametrize("code", ["DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"])
+@pytest.mark.parametrize("call", ["list_deployment_targets", "get_deployment_target"])
+def test_a_deployment_that_has_only_been_created_has_no_events_yet(stub: Stub, code: str, call: str) -> None:
+    codedeploy = stub("codedeploy")
+    codedeploy.add_response("get_deployment", {"deploymentInfo": {"status": "Created"}})
+    if call == "get_deployment_target":
+        codedeploy.add_response("list_deployment_targets", {"targetIds": ["t"]})
+    codedeploy.add_client_error(call, code, "not yet")
+    assert CodeDeployDeployments().progress("d-ABCDEF123") == DeploymentProgress("Created", "no reason given", ())
+
+
+def test_targets_that_can_not_be_read_are_an_error(stub: Stub) -> None:
+    codedeploy = stub("codedeploy")
+    codedeploy.add_response("get_deployment", {"deploymentInfo": {"status": "InProgress"}})
+    codedeploy.add_client_error("list_deployment_targets", "AccessDeniedException", "no")
+    with pytest.raises(AccessDeniedError):
+        CodeDeployDeployments().progress("d-ABCDEF123")
+
+
 # ---- SageMaker ----
 
 

@@ -115,8 +115,8 @@ def waits(model_name: str, release_id: str, reason: str) -> Notice:
     return Notice.of(
         f"{model_name}: release {release_id} waits for its turn",
         f"Release {release_id} of {model_name} is approved, but {reason}. One at a time does.",
-        "It looks again every half minute. When the other goes live, this one's evidence is stale and it ends; "
-        "when a newer release is approved meanwhile, that one takes its place.",
+        "It looks again every half minute, after an hour every five minutes. When the other goes live, this one's "
+        "evidence is stale and it ends; when a newer release is approved meanwhile, that one takes its place.",
     )
 
 

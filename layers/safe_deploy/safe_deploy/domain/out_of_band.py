@@ -18,6 +18,7 @@ ALIAS_MOVED, WEIGHTS_LEFT = "alias-moved", "weights-left"
 ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT = "endpoint", "endpoint-config", "environment"
 SCALING, SCHEDULE = "scaling", "schedule"
 IDS = (ALIAS_MOVED, WEIGHTS_LEFT, ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT, SCALING, SCHEDULE)
+OF_WHAT_SERVES = (ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT, SCALING, SCHEDULE)
 NO_OBSTACLE = (SCALING, SCHEDULE)
 """Findings that don't change what a candidate is compared with: they are told, and hold up nobody."""
 

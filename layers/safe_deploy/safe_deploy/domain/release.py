@@ -52,7 +52,9 @@ STEPS = (
     State.PROMOTING,
 )
 AFTER_LIVE = (State.ROLLED_BACK, State.RETIRED)
-RETURNING = (State.PROMOTING, State.LIVE, State.RETIRED, State.ROLLED_BACK)
+WAS_LIVE = (State.LIVE, State.RETIRED, State.ROLLED_BACK)
+"""States of releases that production may be moved back to: without proof, and without a lock of theirs."""
+RETURNING = (State.PROMOTING, *WAS_LIVE)
 """States from which a release may become live again. Promoting: it went live, and could not be recorded so."""
 
 

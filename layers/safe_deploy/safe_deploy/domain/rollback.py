@@ -63,10 +63,10 @@ class WayBack:
     production: Production
 
 
-def way_back(asked: str | None, stopped: str | None, production: Production, model: str, outside: Outside) -> WayBack:
+def way_back(asked: str | None, decided: bool, production: Production, model: str, outside: Outside) -> WayBack:
     """Return the way to the release asked for, by default the predecessor. Raises NoWayBackError.
 
-    `stopped` is the release whose shift this rollback has stopped: then to be there already is no mistake.
+    `decided`: this rollback has stopped a shift on its way there. Then to be there already is no mistake.
     """
     shift, main = production.shift, production.alias.main
     leaving = production.leaving(outside.functions)
@@ -83,7 +83,7 @@ def way_back(asked: str | None, stopped: str | None, production: Production, mod
         return WayBack("stop", leaving, target, version, production)
     if main.release_id != release_id:
         return WayBack("go", leaving, target, version, production)
-    if stopped is None:
+    if not decided:
         raise NoWayBackError(f"release {release_id} is live already, as version {main.version}")
     return WayBack("back", leaving, target, main, production)
 

@@ -16,6 +16,7 @@ from safe_deploy.domain.ports import Deployment, DeploymentProgress, LifecycleEv
 from safe_deploy.gateways.clients import client, error_code, translating
 
 MAY_MOVE_TRAFFIC = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+NOT_BEGUN = ("DeploymentNotStartedException", "DeploymentTargetDoesNotExistException")
 HAS_ENDED = ("DeploymentAlreadyCompletedException",)
 ALREADY_TOLD = ("LifecycleEventAlreadyCompletedException",)
 
@@ -35,11 +36,16 @@ class CodeDeployDeployments:
         codedeploy = client("codedeploy")
         with translating(f"read the deployment {deployment_id}"):
             found = codedeploy.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-            ids = codedeploy.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
-            targets = [
-                codedeploy.get_deployment_target(deploymentId=deployment_id, targetId=target)["deploymentTarget"]
-                for target in ids
-            ]
+            try:
+                ids = codedeploy.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
+                targets = [
+                    codedeploy.get_deployment_target(deploymentId=deployment_id, targetId=target)["deploymentTarget"]
+                    for target in ids
+                ]
+            except ClientError as error:
+                if error_code(error) not in NOT_BEGUN:
+                    raise
+                targets = []
         events = [event for target in targets for event in target["lambdaTarget"].get("lifecycleEvents", ())]
         return DeploymentProgress(
             str(found["status"]),

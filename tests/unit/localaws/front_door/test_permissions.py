@@ -108,6 +108,16 @@ ROLE = "arn:aws:iam::123456789012:role/Job"
             {"ResourceId": "endpoint/e/variant/v"},
             {("application-autoscaling:DescribeScalingPolicies", "*")},
         ),
+        (
+            "codedeploy",
+            "CreateDeployment",
+            {"applicationName": "a", "deploymentGroupName": "g", "overrideAlarmConfiguration": {"enabled": False}},
+            {
+                ("codedeploy:CreateDeployment", "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:a/g"),
+                ("codedeploy:UpdateDeploymentGroup", "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:a/g"),
+            },
+        ),
+        ("codedeploy", "StopDeployment", {"deploymentId": "d"}, {("codedeploy:StopDeployment", "*")}),
         ("sts", "GetCallerIdentity", {}, set()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

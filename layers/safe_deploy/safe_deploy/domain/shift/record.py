@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from safe_deploy.domain.analysis import Status, Verdict
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.release import Release, State
+from safe_deploy.domain.release import WAS_LIVE, Release
 from safe_deploy.domain.shift.state import ShiftState
 
 LARGEST = 1e30
@@ -92,7 +92,7 @@ def decide(release: Release, deployment_id: str) -> dict[str, str]:
 
 def unproven(release: Release) -> str | None:
     """Return a sentence when a release that has a champion gets all traffic without proof. For check_traffic."""
-    if release.state is not State.PROMOTING or release.champion is None or not release.strategy.is_stepwise:
+    if release.state in WAS_LIVE or release.champion is None or not release.strategy.is_stepwise:
         return None
     record = ShiftRecord.of(release, "")
     return None if record.is_proven else f"the analysis has not passed the candidate: {record.reason}"
