@@ -228,22 +228,27 @@ MakeSource = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
+def taxi_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
+    """Make a source tree with the taxi model, and in its policy what is given by section."""
+    return lambda **policy: source_tree(tmp_path_factory.mktemp("taxi"), ROOT / "model", policy)
+
+
+@pytest.fixture(scope="session")
 def toy_source(tmp_path_factory: pytest.TempPathFactory) -> MakeSource:
     """Make a source tree with nothing changed but the model's folder, and in its policy what is given by section."""
+    return lambda **policy: source_tree(tmp_path_factory.mktemp("toy"), ROOT / "tests" / "models" / "toy", policy)
 
-    def made(**policy: dict[str, Any]) -> Path:
-        tree = tmp_path_factory.mktemp("toy")
-        for name in ("template.yaml", "samconfig.toml"):
-            shutil.copy(ROOT / name, tree / name)
-        for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        toy = ROOT / "tests" / "models" / "toy"
-        shutil.copytree(toy, tree / "model", ignore=shutil.ignore_patterns("__pycache__"))
-        path = tree / "model" / "policy.json"
-        document = json.loads(path.read_text())
-        for section, values in policy.items():
-            document[section] |= values
-        path.write_text(json.dumps(document))
-        return tree
 
-    return made
+def source_tree(tree: Path, model: Path, policy: dict[str, dict[str, Any]]) -> Path:
+    """Copy what `sam build` needs into a folder, with a model's folder and changes of its policy by section."""
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tree / name)
+    for name in ("functions", "layers", "jobs", "statemachines", "requirements"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(model, tree / "model", ignore=shutil.ignore_patterns("__pycache__"))
+    path = tree / "model" / "policy.json"
+    document = json.loads(path.read_text())
+    for section, values in policy.items():
+        document[section] |= values
+    path.write_text(json.dumps(document))
+    return tree
