@@ -87,6 +87,17 @@ RESOURCES: dict[str, list[tuple[str, str]]] = {
 }
 RESOURCES["sagemaker-runtime"] = RESOURCES["sagemaker"]
 
+PROVED_TO_SCALING = (
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:PutMetricAlarm",
+    "cloudwatch:DeleteAlarms",
+)
+"""What Application Auto Scaling tries as its caller, on names of its own, before it scales an endpoint:
+https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html"""
+
 ROLE_MEMBERS = ("RoleArn", "roleArn", "Role", "ExecutionRoleArn", "serviceRoleArn")
 
 
@@ -109,6 +120,8 @@ def needed(
             yield "iam:PassRole", role
     if (service, operation) == ("codedeploy", "CreateDeployment") and "overrideAlarmConfiguration" in params:
         yield "codedeploy:UpdateDeploymentGroup", _resource(service, prefix, params, account, region)
+    if operation in ("RegisterScalableTarget", "PutScalingPolicy") and params.get("ServiceNamespace") == "sagemaker":
+        yield from ((action, "*") for action in PROVED_TO_SCALING)
     if operation == "RegisterScalableTarget" and params.get("Tags"):
         yield f"{prefix}:TagResource", _resource(service, prefix, params, account, region)
     if operation.startswith("Create") and params.get("Tags") and service == "sagemaker":

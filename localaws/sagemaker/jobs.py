@@ -56,7 +56,6 @@ class Job:
     exit_message: str | None = None
     transitions: list[Params] = field(default_factory=list)
     """Secondary statuses, for a training job."""
-    metrics: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     timed_out: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     child: Child | None = None
@@ -156,16 +155,13 @@ class JobRunner:
         argv: list[str],
         environment: Mapping[str, str],
         group: str,
-        on_line: Callable[[str], None],
     ) -> int:
         """Run the job's process to its end, log it, give its exit code. Honours stops and the time limit."""
         client = self.world.client("logs", role=job.role, session=SESSION)
         stream = LogStream(client, group, f"{job.name}/algo-1-{int(time.time())}")
 
         def line(text: str) -> None:
-            shown = text.replace("\t", "#011")  # so SageMaker's log agent writes a tab, and metrics are read from it
-            stream.add(shown)
-            on_line(shown)
+            stream.add(text.replace("\t", "#011"))  # so SageMaker's log agent writes a tab
 
         try:
             child = Child(argv, folder=job.folder, environment=environment, on_line=line, guardian=self.guardian)

@@ -173,7 +173,7 @@ class ProcessingJobs(TrainingJobs):
             **given,
             **self.world.process_environment(job.role, SESSION),
         }
-        return self.jobs.run_process(job, argv, environment, LOG_GROUP, lambda _line: None)
+        return self.jobs.run_process(job, argv, environment, LOG_GROUP)
 
     def _send_outputs(self, job: Job) -> None:
         """Outputs go to S3 whatever the exit code was: AWS's own local mode of the SDK does so, too."""

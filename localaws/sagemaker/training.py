@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -100,9 +99,6 @@ class TrainingJobs(Resources):
 
     def _describe_training(self, job: Job) -> Params:
         seconds = max(1, round((job.ended - job.started).total_seconds())) if job.ended and job.started else None
-        final = [
-            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in list(job.metrics.items())
-        ]
         return {
             "TrainingJobName": job.name,
             "TrainingJobArn": job.arn,
@@ -120,7 +116,6 @@ class TrainingJobs(Resources):
                 TrainingStartTime=job.started,
                 TrainingEndTime=job.ended,
                 LastModifiedTime=job.modified,
-                FinalMetricDataList=final or None,
                 TrainingTimeInSeconds=seconds,
                 BillableTimeInSeconds=seconds,
             ),
@@ -192,19 +187,8 @@ class TrainingJobs(Resources):
             "SM_STUDIO_LOCAL_MODE": "true",  # or else the toolkit looks up the host `algo-1` for 15 minutes
             **self.world.process_environment(job.role, SESSION),
         }
-        patterns = [
-            (definition["Name"], re.compile(definition["Regex"]))
-            for definition in job.params["AlgorithmSpecification"].get("MetricDefinitions", [])
-        ]
-
-        def measure(line: str) -> None:
-            for name, pattern in patterns:
-                values = [value for found in pattern.finditer(line) if (value := _number(found)) is not None]
-                if values:
-                    job.metrics[name] = (values[-1], self.world.clock.now())
-
         train = str(settings.jobs_python.parent / "train")
-        return self.jobs.run_process(job, [train], environment, LOG_GROUP, measure)
+        return self.jobs.run_process(job, [train], environment, LOG_GROUP)
 
     def _upload(self, job: Job) -> None:
         """Artifacts go to S3 whatever the exit code was, as on AWS; empty folders don't."""
@@ -222,10 +206,3 @@ def _artifact(job: Job, name: str) -> str:
 
 def _transition(status: str, at: datetime) -> Params:
     return {"Status": status, "StartTime": at, "StatusMessage": MESSAGES[status]}
-
-
-def _number(found: re.Match[str]) -> float | None:
-    try:
-        return float(found.group(1) if found.re.groups else found.group(0))
-    except (TypeError, ValueError):
-        return None

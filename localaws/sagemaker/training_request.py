@@ -29,6 +29,11 @@ def check_training(params: Params) -> None:
     if "TrainingImage" not in algorithm:
         raise invalid("AlgorithmSpecification needs a TrainingImage.")
     check_image(algorithm["TrainingImage"])
+    if "MetricDefinitions" in algorithm:  # also in script mode: the image is that of a built-in algorithm
+        raise invalid(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
+            "without specifying metric definitions."
+        )
     refuse_others(operation, {"TrainingInputMode": algorithm["TrainingInputMode"]}, (), {"TrainingInputMode": "File"})
     if "sagemaker_program" not in params.get("HyperParameters", {}):
         # The image would train by its built-in algorithm, which is not here.

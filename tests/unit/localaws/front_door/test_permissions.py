@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localaws.front_door.permissions import needed
+from localaws.front_door.permissions import PROVED_TO_SCALING, needed
 
 HERE = ("123456789012", "us-east-1")
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
@@ -118,6 +118,18 @@ ROLE = "arn:aws:iam::123456789012:role/Job"
             },
         ),
         ("codedeploy", "StopDeployment", {"deploymentId": "d"}, {("codedeploy:StopDeployment", "*")}),
+        (
+            "application-autoscaling",
+            "PutScalingPolicy",
+            {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v"},
+            {
+                (
+                    "application-autoscaling:PutScalingPolicy",
+                    "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/*",
+                ),
+                *((action, "*") for action in PROVED_TO_SCALING),
+            },
+        ),
         ("sts", "GetCallerIdentity", {}, set()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
