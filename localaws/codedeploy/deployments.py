@@ -81,8 +81,9 @@ class Deployments(RunningDeployments):
         raise AwsError("RevisionDoesNotExistException", f"The application {application} has no such revision.")
 
     def resource_of(self, operation: str, params: Params) -> str | None:
-        """The deployment group of the deployment that a call names."""
-        deployment = self.deployments.get(str(params.get("deploymentId")))
+        """The deployment group of the deployment that a call names, or of the first of several."""
+        named = [params.get("deploymentId"), *(params.get("deploymentIds") or ())]
+        deployment = next((self.deployments[i] for i in named if i in self.deployments), None)
         if deployment is None:
             return super().resource_of(operation, params)
         return self.arn(f"deploymentgroup:{deployment.application}/{deployment.group}")
