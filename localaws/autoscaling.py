@@ -11,6 +11,10 @@ from localaws.errors import AwsError
 from localaws.service import Call, Service
 
 NEED_A_TARGET = frozenset({"DeregisterScalableTarget", "PutScalingPolicy"})
+TAGGED_TWICE = (
+    "The scalable target that you tried to tag already exists. To update tags on an existing scalable target, use the "
+    "TagResource API."
+)
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
@@ -29,11 +33,7 @@ class Autoscaling(Service):
         if call.operation in NEED_A_TARGET and not self._targets(where):
             raise self._missing("scalable target", where)
         if call.operation == "RegisterScalableTarget" and call.params.get("Tags") and self._targets(where):
-            raise AwsError(
-                "ValidationException",
-                "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
-                "target, use the TagResource API.",
-            )
+            raise AwsError("ValidationException", TAGGED_TWICE)
         if call.operation == "DeleteScalingPolicy" and not self._policies(where, call.params["PolicyName"]):
             raise self._missing(f"scaling policy {call.params['PolicyName']!r}", where)
 

@@ -88,7 +88,7 @@ def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str
     if running and shifted and shifted.release_id == release_id:
         outside.deployments.stop(running.deployment_id)
         waiting_for.append(f"deployment {running.deployment_id}")
-    shares = [alias.main.version, *(version for version, share in alias.others.items() if share > 0)]
+    shares = [alias.main.version, *alias.shares]
     waiting_for += [
         f"traffic to leave version {version}"
         for version in shares

@@ -37,7 +37,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     mover = who_moves(lock, outside)
     moving = mover is not None
     findings = traffic(alias, record, last, moving, outside)
-    if mover is None or mover not in ("", alias.main.release_id):
+    if mover not in ("", alias.main.release_id):
         findings += serving(alias, record, outside.endpoints)
     else:  # what serves is only just being made complete
         findings += [finding for finding in found_by(last) if finding.id in OF_WHAT_SERVES]
@@ -83,7 +83,7 @@ def traffic(
     moved = alias_moved(alias, record, {**last, "abandoned": gone_back})
     findings = [moved] if moved else []
     if alias.is_shifting and outside.deployments.under_way() is None:
-        shares = ", ".join(f"{share:.0%} to version {version}" for version, share in alias.others.items() if share > 0)
+        shares = ", ".join(f"{share:.0%} to version {version}" for version, share in alias.shares.items())
         findings.append(Finding(WEIGHTS_LEFT, f"the alias sends {shares}, though no deployment is in progress"))
     return findings
 

@@ -69,7 +69,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 
 def destinations(alias: Alias, outside: Outside) -> list[LiveVersion]:
     """Return the versions that get a share of the traffic, and the one to which a deployment is about to move it."""
-    versions = {version for version, share in alias.others.items() if share > 0}
+    versions = set(alias.shares)
     shift = outside.deployments.under_way()
     if shift is not None and not shift.undoes:
         versions.add(shift.target_version)

@@ -97,7 +97,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 def look(outside: Outside) -> tuple[Standing, list[LiveVersion]]:
     """Return what production is now, and the versions that get a share of the traffic."""
     alias = outside.functions.live()
-    shifting_to = [outside.functions.version(version) for version, share in alias.others.items() if share > 0]
+    shifting_to = [outside.functions.version(version) for version in alias.shares]
     live = outside.releases.find(alias.main.release_id) if alias.main.serves else None
     lock, mover = outside.locks.read(), ""
     if lock is not None and lock.holder and outside.releases.find(lock.holder) is None:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from safe_deploy.domain.inference import LATEST
 from safe_deploy.domain.ports import Endpoint
 
+from localaws.autoscaling import TAGGED_TWICE
 from localaws.faults.calls import THROTTLES, USUAL_THROTTLE
 from localaws.front_door.app import snake_case
 from localaws.stepfunctions.failures import RUNTIME, Failure, TaskError
@@ -114,11 +115,7 @@ class Account:
     def register_scalable_target(self, request: Request) -> None:
         name, scaling = request["ResourceId"].split("/")[1], self.story.outside.endpoints.scaling
         if request.get("Tags") and name in scaling:
-            raise TaskError(
-                "ApplicationAutoScaling.ValidationException",
-                "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
-                "target, use the TagResource API.",
-            )
+            raise TaskError("ApplicationAutoScaling.ValidationException", TAGGED_TWICE)
         scaling.add(name)
 
     def put_scaling_policy(self, request: Request) -> None:

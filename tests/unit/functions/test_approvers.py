@@ -309,10 +309,15 @@ def test_a_decision_that_did_not_reach_its_release_is_handed_over_by_the_reminde
     assert len(story.outside.topic.sent) == sent
 
 
+def told_of_the_expiry(story: Story) -> tuple[str, str]:
+    """Let the time for a decision pass: the notice's subject and text."""
+    story.close("expired")
+    return story.outside.topic.sent[-1]
+
+
 def test_silence_is_told_as_such(story: Story) -> None:
     ask(story)
-    story.close("expired")
-    subject, text = story.outside.topic.sent[-1]
+    subject, text = told_of_the_expiry(story)
     assert subject.endswith("expired: nobody decided in time")
     assert f"Nobody decided about release {FIRST}" in text
 
@@ -321,8 +326,7 @@ def test_a_decision_that_never_reached_its_release_is_not_told_as_silence(story:
     ask(story)
     story.outside.executions.failure = TransientError("Step Functions is away")
     story.decide_as(f"{ROLE}/ada")
-    story.close("expired")
-    subject, text = story.outside.topic.sent[-1]
+    subject, text = told_of_the_expiry(story)
     assert subject.endswith("the decision came too late")
     assert f"{ROLE}/ada decided about release {FIRST} of {MODEL} (approve)" in text
 

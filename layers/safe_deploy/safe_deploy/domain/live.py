@@ -36,9 +36,14 @@ class Alias:
     """Version to share of the traffic, 0 to 1."""
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Return the versions besides the main one that get traffic, with their shares."""
+        return {version: share for version, share in self.others.items() if share > 0}
+
+    @property
     def is_shifting(self) -> bool:
         """Return whether a second version gets traffic too."""
-        return any(weight > 0 for weight in self.others.values())
+        return bool(self.shares)
 
 
 @dataclass(frozen=True, slots=True)

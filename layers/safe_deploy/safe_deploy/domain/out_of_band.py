@@ -17,8 +17,8 @@ from safe_deploy.domain.release import Release, State
 ALIAS_MOVED, WEIGHTS_LEFT = "alias-moved", "weights-left"
 ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT = "endpoint", "endpoint-config", "environment"
 SCALING, SCHEDULE = "scaling", "schedule"
-IDS = (ALIAS_MOVED, WEIGHTS_LEFT, ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT, SCALING, SCHEDULE)
 OF_WHAT_SERVES = (ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT, SCALING, SCHEDULE)
+IDS = (ALIAS_MOVED, WEIGHTS_LEFT, *OF_WHAT_SERVES)
 NO_OBSTACLE = (SCALING, SCHEDULE)
 """Findings that don't change what a candidate is compared with: they are told, and hold up nobody."""
 

@@ -49,5 +49,5 @@ def serving_words(alias: Alias) -> str:
     main = alias.main
     if not main.serves:
         return f"Production serves from no release (version {main.version})."
-    also = "".join(f", and {weight:.0%} from version {version}" for version, weight in alias.others.items() if weight)
+    also = "".join(f", and {weight:.0%} from version {version}" for version, weight in alias.shares.items())
     return f"Production serves from release {main.release_id} (version {main.version}){also}."
