@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from localaws.autoscaling import TAGGED_TWICE
 from localaws.stepfunctions.testing import Outcome, TaskError, run
 from tests.statemachine.machines import (
     CHAMPIONS_MODEL,
@@ -358,25 +359,22 @@ def test_a_newer_release_ends_the_wait_of_an_older() -> None:
     assert "Configure Production Endpoint" not in outcome.path
 
 
+UPDATED = all_well()["Read Inference Update"][-1]
+
+
 def test_an_inference_update_that_fails_publishes_nothing() -> None:
-    failed = {
-        "RevisionId": "r",
-        "LastUpdateStatus": "Failed",
-        "Environment": {"Variables": {"ENDPOINT_NAME": "x"}},
-    }
-    outcome = release(Read_Inference_Update=failed)
+    outcome = release(Read_Inference_Update={**UPDATED, "LastUpdateStatus": "Failed"})
     assert outcome.path[-1] == "Release Failed"
+    assert "update is Failed" in closed_as(outcome)["error"]["Cause"]
     assert "Publish Version" not in outcome.path
 
 
-def test_an_inference_update_that_somebody_overwrote_publishes_nothing() -> None:
-    other = {
-        "RevisionId": "r",
-        "LastUpdateStatus": "Successful",
-        "Environment": {"Variables": {"ENDPOINT_NAME": "another"}},
-    }
-    outcome = release(Read_Inference_Update=other)
+@pytest.mark.parametrize("answer", [{}, TaskError("Lambda.PreconditionFailedException", "the revision has changed")])
+def test_an_inference_update_that_somebody_overwrote_publishes_nothing(answer: Any) -> None:
+    other = {**UPDATED, "Environment": {"Variables": {"ENDPOINT_NAME": "another"}}}
+    outcome = release(Point_Inference_at_Release=answer, Read_Inference_Update=other)
     assert outcome.path[-1] == "Release Failed"
+    assert "names endpoint another" in closed_as(outcome)["error"]["Cause"]
     assert "Publish Version" not in outcome.path
 
 
@@ -407,21 +405,38 @@ def test_a_throttled_call_is_tried_again(state: str) -> None:
     assert outcome.path[-1] == "Release Live"
 
 
-def test_a_scaling_target_that_an_earlier_call_has_registered_is_no_failure() -> None:
-    there = TaskError(
-        "ApplicationAutoScaling.ValidationException", "The scalable target that you tried to tag already exists. (…)"
-    )
-    lost = TaskError("ApplicationAutoScaling.SdkClientException", "the connection was lost")
-    outcome = release(Register_Scaling_Target=[lost, there])
+LATE = TaskError("States.Timeout", "")
+THERE = TaskError("SageMaker.AmazonSageMakerException", 'Cannot create already existing thing "arn:…".')
+"""What SageMaker says, whatever it was that is there."""
+REGISTERED = TaskError("ApplicationAutoScaling.ValidationException", TAGGED_TWICE)
+CHANGED = TaskError("Lambda.PreconditionFailedException", "the revision has changed")
+MADE_ONCE = {
+    "Create Model": THERE,
+    "Configure Dev Endpoint": THERE,
+    "Create Dev Endpoint": THERE,
+    "Configure Production Endpoint": THERE,
+    "Create Production Endpoint": THERE,
+    "Register Scaling Target": REGISTERED,
+    "Point Inference at Release": CHANGED,
+}
+"""What is made or changed once, and how a call is refused when an earlier one has done it."""
+
+
+@pytest.mark.parametrize(("state", "refused"), MADE_ONCE.items(), ids=list(MADE_ONCE))
+def test_what_a_call_whose_answer_was_lost_has_done_is_there(state: str, refused: TaskError) -> None:
+    outcome = release(**{state.replace(" ", "_"): [LATE, *[refused] * 5]})
     assert outcome.path[-1] == "Release Live"
+    assert TASKS[state]["Next"] in outcome.path
+    assert outcome.path.count(state) == 1
     assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
 
 
-def test_a_scaling_target_that_can_not_be_is_a_failure() -> None:
-    wrong = TaskError("ApplicationAutoScaling.ValidationException", "Minimum capacity is above the maximum")
-    outcome = release(Register_Scaling_Target=wrong)
+@pytest.mark.parametrize("state", sorted(set(MADE_ONCE) - {"Point Inference at Release"}))
+def test_what_is_not_there_and_can_not_be_made_is_a_failure(state: str) -> None:
+    wrong = TaskError(MADE_ONCE[state].error, "Minimum capacity is above the maximum")
+    outcome = release(**{state.replace(" ", "_"): wrong})
     assert outcome.path[-1] == "Release Failed"
-    assert closed_as(outcome)["state"] == "Register Scaling Target"
+    assert closed_as(outcome)["state"] == state
     assert "Minimum capacity" in closed_as(outcome)["error"]["Cause"]
 
 
@@ -548,8 +563,7 @@ def test_only_the_code_that_was_tested_is_published(kind: str) -> None:
 
 
 def test_code_that_was_deployed_while_the_endpoint_came_up_makes_the_yes_stale() -> None:
-    update = {**all_well()["Read Inference Update"][-1], "CodeSha256": "another"}
-    outcome = release(Read_Inference_Update=update)
+    outcome = release(Read_Inference_Update={**UPDATED, "CodeSha256": "another"})
     assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Evidence Stale", "stale")
     assert "deployed anew" in closed_as(outcome)["error"]["Cause"]
     assert "Publish Version" not in outcome.path

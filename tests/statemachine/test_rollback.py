@@ -271,6 +271,17 @@ def test_a_shift_that_can_not_be_watched_is_called_off_before_anything_is_remove
 
 
 LOST = TaskError("States.Timeout", "")
+
+
+@pytest.mark.parametrize("state", ["Create Model", "Configure Production Endpoint", "Create Production Endpoint"])
+def test_what_a_call_whose_answer_was_lost_has_made_is_there(state: str) -> None:
+    there = TaskError("SageMaker.AmazonSageMakerException", 'Cannot create already existing thing "arn:…".')
+    outcome = rollback(ANEW, **{state.replace(" ", "_"): [LOST, *[there] * 5]})
+    assert outcome.path[-1] == "Production Restored"
+    assert "Clean Up" not in outcome.path
+    assert "error" not in closed_as(outcome)
+
+
 LISTED = {"Deployments": ["d-OTHER", "d-BACK"]}
 BY_HAND = {"DeploymentId": "d-OTHER", "Status": "InProgress"}
 NO_ANSWERS = [LOST, TaskError("CodeDeploy.SdkClientException", "the connection was lost")]

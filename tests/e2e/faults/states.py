@@ -42,15 +42,6 @@ def kinds_of(task: dict[str, Any]) -> list[tuple[str, bool]]:
     return [kind for kind in KINDS if kind[0] not in OF_CALLS or not is_activity(task["Resource"])]
 
 
-MADE_ONCE = (
-    "createProcessingJob.sync",
-    "createTrainingJob.sync",
-    "createModel",
-    "createEndpointConfig",
-    "createEndpoint",
-    "updateFunctionConfiguration",
-)
-"""Calls that are refused when they are made again: when the time is up, nobody can tell whether they were done."""
 WATCHES = ("Watch Shift", "Decide Shift")
 """States for which nobody waits longer than once: traffic moves, and nobody watches."""
 
@@ -58,12 +49,11 @@ WATCHES = ("Watch Shift", "Decide Shift")
 def passes(kind: str, state: str, task: dict[str, Any]) -> bool:
     """Whether a task is tried again until it is done, so that the machine goes on as if nothing had happened.
 
-    A deployment that may have begun is looked for first.
+    A deployment that may have begun is looked for first; what is there already was made. A job is not.
     """
     resource = task["Resource"]
-    call = resource.rsplit(":", 1)[1]
     if kind == "timed out":
-        return call not in MADE_ONCE and state not in WATCHES and not is_activity(resource)
+        return state not in WATCHES and not resource.endswith(".sync") and not is_activity(resource)
     return kind in ("throttled", "unanswered", "crashed")
 
 
