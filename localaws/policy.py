@@ -1,4 +1,4 @@
-"""Whether a resource's policy lets an AWS service act on it. Called before a service publishes to a topic."""
+"""Whether a policy lets an AWS service act: publish to a topic, use a key, take a role."""
 
 from __future__ import annotations
 

@@ -194,7 +194,10 @@ class FrontDoor:
     ) -> Reply:
         if owned is None:
             environ["wsgi.input"] = io.BytesIO(signed.body)
-            return self.world.delegated.serve(call, environ)
+            reply = self.world.delegated.serve(call, environ)
+            for action, on in permissions.needed_to_hear_of(reply.status, call.service, call.operation, call.params):
+                self.world.ledger.record(call.principal.arn, action, on)
+            return reply
         method = getattr(owned, snake_case(call.operation), None)
         if method is None:
             raise NotModelledError(f"{call.service}:{call.operation}")

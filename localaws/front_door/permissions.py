@@ -118,14 +118,20 @@ def needed(
     if operation.startswith(("Create", "Update", "Register", "Put")):
         for role in _passed_roles(params):
             yield "iam:PassRole", role
-    if (service, operation) == ("codedeploy", "CreateDeployment") and "overrideAlarmConfiguration" in params:
-        yield "codedeploy:UpdateDeploymentGroup", _resource(service, prefix, params, account, region)
+    if (service, operation) == ("codedeploy", "CreateDeployment"):
+        yield from _beside_a_deployment(params, account, region)
     if operation in ("RegisterScalableTarget", "PutScalingPolicy") and params.get("ServiceNamespace") == "sagemaker":
         yield from ((action, "*") for action in PROVED_TO_SCALING)
     if operation == "RegisterScalableTarget" and params.get("Tags"):
         yield f"{prefix}:TagResource", _resource(service, prefix, params, account, region)
     if operation.startswith("Create") and params.get("Tags") and service == "sagemaker":
         yield "sagemaker:AddTags", _resource(service, prefix, params, account, region)
+
+
+def needed_to_hear_of(status: int, service: str, operation: str, params: Params) -> Iterator[tuple[str, str]]:
+    """Each (action, resource) without which S3 would have told "forbidden" instead of "missing"."""
+    if status == 404 and (service, operation) in (("s3", "GetObject"), ("s3", "HeadObject")):
+        yield "s3:ListBucket", _s3_arn(params.get("Bucket"), None)
 
 
 def _passed_roles(params: Params) -> Iterator[str]:
@@ -201,6 +207,21 @@ def _query(params: Params, account: str, region: str) -> Iterator[tuple[str, str
     table = f"arn:aws:dynamodb:{region}:{account}:table/{params['TableName']}"
     index = params.get("IndexName")
     yield "dynamodb:Query", f"{table}/index/{index}" if index else table
+
+
+def _beside_a_deployment(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
+    """What AWS's policies for whoever deploys name beside `codedeploy:CreateDeployment`."""
+    where = f"arn:aws:codedeploy:{region}:{account}"
+    application = f"{where}:application:{params['applicationName']}"
+    yield "codedeploy:RegisterApplicationRevision", application
+    yield "codedeploy:GetApplicationRevision", application
+    if "deploymentConfigName" in params:
+        yield "codedeploy:GetDeploymentConfig", f"{where}:deploymentconfig:{params['deploymentConfigName']}"
+    if "overrideAlarmConfiguration" in params:
+        yield (
+            "codedeploy:UpdateDeploymentGroup",
+            f"{where}:deploymentgroup:{params['applicationName']}/{params['deploymentGroupName']}",
+        )
 
 
 def _create_endpoint(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:

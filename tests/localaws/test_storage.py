@@ -136,6 +136,18 @@ def test_reads_and_writes_of_an_encrypted_bucket_need_its_key(seen: Seen) -> Non
     assert implied(seen.world) == {f"kms:GenerateDataKey {key}", f"kms:Decrypt {key}"}
 
 
+@pytest.mark.parametrize("operation", ["get_object", "head_object"])
+def test_who_hears_that_an_object_is_missing_may_list_the_bucket(seen: Seen, operation: str) -> None:
+    seen.s3.put_object(Bucket="drops", Key="there", Body=b"1")
+    as_role = seen.world.client("s3", role=READER)
+    list_bucket = (READER, "s3:ListBucket", "arn:aws:s3:::drops")
+    getattr(as_role, operation)(Bucket="drops", Key="there")
+    assert list_bucket not in {(p.principal, p.action, p.resource) for p in seen.world.ledger.used()}
+    with pytest.raises(ClientError):
+        getattr(as_role, operation)(Bucket="drops", Key="absent")
+    assert list_bucket in {(p.principal, p.action, p.resource) for p in seen.world.ledger.used()}
+
+
 def test_an_upload_in_parts_needs_to_decrypt_too(seen: Seen) -> None:
     key = seen.world.client("kms").create_key()["KeyMetadata"]["KeyId"]
     as_role = seen.world.client("s3", role=READER)

@@ -111,9 +111,17 @@ ROLE = "arn:aws:iam::123456789012:role/Job"
         (
             "codedeploy",
             "CreateDeployment",
-            {"applicationName": "a", "deploymentGroupName": "g", "overrideAlarmConfiguration": {"enabled": False}},
+            {
+                "applicationName": "a",
+                "deploymentGroupName": "g",
+                "deploymentConfigName": "c",
+                "overrideAlarmConfiguration": {"enabled": False},
+            },
             {
                 ("codedeploy:CreateDeployment", "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:a/g"),
+                ("codedeploy:RegisterApplicationRevision", "arn:aws:codedeploy:us-east-1:123456789012:application:a"),
+                ("codedeploy:GetApplicationRevision", "arn:aws:codedeploy:us-east-1:123456789012:application:a"),
+                ("codedeploy:GetDeploymentConfig", "arn:aws:codedeploy:us-east-1:123456789012:deploymentconfig:c"),
                 ("codedeploy:UpdateDeploymentGroup", "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:a/g"),
             },
         ),
