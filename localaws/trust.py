@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 
-TELL_THE_ACCOUNT = {"events.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"}
+TELL_THE_ACCOUNT = {
+    "events.amazonaws.com",
+    "sagemaker.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "states.amazonaws.com",
+}
 """Services whose pages on the confused deputy say that they assume roles with `aws:SourceAccount`."""
 
 

@@ -66,8 +66,10 @@ class RunningDeployments(Groups):
         return next((d for d in mine if d.active), None)
 
     def _over(self, deployment: Deployment) -> bool:
+        """Whether a deployment and its rollback have ended, and everybody was told."""
         way_back = (deployment.rollback or {}).get("rollbackDeploymentId")
-        return not deployment.active and (way_back is None or not self.deployments[way_back].active)
+        both = [deployment] if way_back is None else [deployment, self.deployments[way_back]]
+        return all(not each.active and self._told.get(each.identifier) == each.status for each in both)
 
     def keep(self, group: Group, **members: Any) -> Deployment:
         """A new deployment of a group."""
@@ -129,13 +131,19 @@ class RunningDeployments(Groups):
         return undoing
 
     def _tell(self, deployment: Deployment, group: Group) -> None:
-        with self.changed:
-            if deployment.status == "Succeeded":
+        """Tell EventBridge of a new state, without the lock, and then those who wait. Called by its one thread."""
+        status = deployment.status
+        with self.lock:
+            if status == "Succeeded":
                 group.last_successful = deployment.identifier
+            is_new = status in STATES and self._told.get(deployment.identifier) != status
+        if is_new:
+            self._emit(deployment, group)
+        with self.changed:
+            self._told[deployment.identifier] = status
             self.changed.notify_all()
-            if self._told.get(deployment.identifier) == deployment.status or deployment.status not in STATES:
-                return
-            self._told[deployment.identifier] = deployment.status
+
+    def _emit(self, deployment: Deployment, group: Group) -> None:
         detail = {
             "region": self.world.settings.region,
             "deploymentId": deployment.identifier,

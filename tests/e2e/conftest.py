@@ -187,6 +187,7 @@ def plain(item: dict[str, Any]) -> dict[str, Any]:
 
 
 Deploy = Callable[..., App]
+MakeSource = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -209,9 +210,9 @@ def deployer(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
 
 
 @pytest.fixture(scope="session")
-def app(deploy: Deploy) -> App:
-    """The shipped app with the taxi model."""
-    return deploy(ROOT, "taxi-fare", "taxi-fare")
+def app(deploy: Deploy, taxi_source: MakeSource) -> App:
+    """The shipped app with the taxi model, which may answer slowly: the machine is busy."""
+    return deploy(taxi_source(devTest={"maximumLatencyMilliseconds": 5000}), "taxi-fare", "taxi-fare")
 
 
 @pytest.fixture(scope="session")
@@ -222,9 +223,6 @@ def trips() -> dict[int, bytes]:
         lines = gzip.decompress((SAMPLES / f"{year}.csv.gz").read_bytes()).decode().splitlines()
         found[year] = "\n".join([lines[0], *lines[1::3], ""]).encode()
     return found
-
-
-MakeSource = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")

@@ -198,11 +198,11 @@ class TestTasks:
 
     def test_heartbeats_keep_it_alive(self, lab: Lab, activity: str) -> None:
         catch = [{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "P"}]
-        definition = machine(S=decide(activity, HeartbeatSeconds=600, Catch=catch, Next="P"), P=passes())
+        definition = machine(S=decide(activity, HeartbeatSeconds=1200, Catch=catch, Next="P"), P=passes())
         execution = lab.start(definition, {"n": 1})
         ended = lab.world.service(StepFunctions)._execution(execution).ended
         token, _ = ask(lab, activity)
-        for _ in range(8):
+        for _ in range(12):  # longer than the limit, two seconds
             lab.states.send_task_heartbeat(taskToken=token)
             assert not ended.wait(0.2)
         assert json.loads(lab.wait(execution)["output"]) == {"Error": "States.Timeout"}
@@ -392,7 +392,8 @@ class TestFaults:
     @pytest.mark.parametrize("made", [True, False])
     def test_its_time_passes(self, lab: Lab, activity: str, made: bool) -> None:
         struck = fault(lab.world, kind="time-out", made=made)
-        execution = lab.start(machine(S=decide(activity, TimeoutSeconds=600)), {"n": 1})
+        limit = 3000 if made else 600  # a worker's answer has to come before
+        execution = lab.start(machine(S=decide(activity, TimeoutSeconds=limit)), {"n": 1})
         if made:
             token, _ = ask(lab, activity)
             lab.states.send_task_success(taskToken=token, output='"lost"')

@@ -18,7 +18,7 @@ from localaws.mail.service import Mail
 from localaws.watched import Watched
 from localaws.world import World
 
-SOON = 20
+SOON = 40
 TOPIC_ALLOWED = "cloudwatch.amazonaws.com"
 KEPT = {"TreatMissingData": "ignore"}
 """Settings by which a state that was set by hand lasts."""
@@ -27,6 +27,12 @@ KEPT = {"TreatMissingData": "ignore"}
 @pytest.fixture
 def world(world_of: Callable[..., World]) -> World:
     return world_of(CloudWatch, Mail, time_scale=120)  # a minute lasts half a second
+
+
+@pytest.fixture
+def unhurried(world_of: Callable[..., World]) -> World:
+    """Where a state that data brought about lasts long enough to be looked at."""
+    return world_of(CloudWatch, Mail, time_scale=20)  # a minute lasts three seconds
 
 
 def put(world: World, name: str, value: float, **more: Any) -> None:
@@ -151,8 +157,8 @@ def test_data_that_aws_refuses_is_refused(world: World) -> None:
     refused(lambda: cloudwatch.put_metric_data(Namespace="A", MetricData=[both]), "One of Value, Values")
 
 
-def test_an_alarm_rises_falls_and_keeps_its_history(world: World) -> None:
-    seen = states(world)
+def test_an_alarm_rises_falls_and_keeps_its_history(unhurried: World) -> None:
+    world, seen = unhurried, states(unhurried)
     cloudwatch = world.client("cloudwatch")
     alarm_on(world, "errors")
     assert seen.wait_for(lambda s: s == ("errors", "OK"), SOON)
@@ -205,8 +211,8 @@ def test_math_alarms_see_the_share_of_failures(world: World) -> None:
     assert seen.wait_for(lambda s: s == ("share", "ALARM"), SOON)
 
 
-def test_composite_alarms_follow_their_children(world: World) -> None:
-    seen = states(world)
+def test_composite_alarms_follow_their_children(unhurried: World) -> None:
+    world, seen = unhurried, states(unhurried)
     cloudwatch = world.client("cloudwatch")
     alarm_on(world, "a", MetricName="A")
     alarm_on(world, "b", MetricName="B")
@@ -215,8 +221,8 @@ def test_composite_alarms_follow_their_children(world: World) -> None:
     cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule='ALARM(a) AND NOT OK("b")')
     [composite] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     assert composite["StateReason"] == f"{composite['AlarmArn']} was created and its alarm rule evaluates to OK"
-    put(world, "A", 1)
-    put(world, "B", 1)
+    both: Any = [{"MetricName": name, "Value": 1} for name in "AB"]
+    cloudwatch.put_metric_data(Namespace="App", MetricData=both)
     assert seen.wait_for(lambda s: s == ("both", "ALARM"), SOON)
     [composite] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     assert composite["AlarmRule"] == 'ALARM(a) AND NOT OK("b")'

@@ -51,6 +51,7 @@ def test_a_failed_event_is_tried_twice_more_with_the_same_request_id(world: Worl
     attempts = notes.read_text().splitlines()
     assert len(attempts) == 3
     assert len(set(attempts)) == 1
+    assert world.service(Metrics).wait_for("AsyncEventsDropped", 1, FunctionName="noting")
 
 
 def test_an_event_that_succeeds_at_last_is_not_tried_again(world: World, notes: Path) -> None:
@@ -58,6 +59,7 @@ def test_an_event_that_succeeds_at_last_is_not_tried_again(world: World, notes: 
     assert world.service(Metrics).wait_for("Invocations", 2, FunctionName="noting")
     world.service(Lambda).events.wait_until_empty()
     assert len(notes.read_text().splitlines()) == 2
+    assert world.service(Metrics).total("AsyncEventsDropped", FunctionName="noting") == 0
 
 
 def test_retries_can_be_configured_away(world: World, notes: Path) -> None:

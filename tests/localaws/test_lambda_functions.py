@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.lambda_ import function_operations
 from localaws.lambda_.service import Lambda
 from localaws.world import World
 from tests.localaws.lambda_support import ECHO, create, invoke, role, wait_updated, zipped
@@ -53,10 +55,12 @@ def test_a_new_function_is_pending_before_it_is_active(world_of: Callable[..., W
 
 
 def test_an_update_is_in_progress_for_a_while_and_the_old_code_serves(
-    world_of: Callable[..., World],
+    world_of: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = world_of(Lambda, time_scale=1)
     create(world, "echo", ECHO)
+    assert invoke(world, "echo", 0) == 0, "warm from here on"
+    monkeypatch.setattr(function_operations, "UPDATE_SECONDS", 30.0)
     client = world.client("lambda")
     changed = client.update_function_code(FunctionName="echo", ZipFile=zipped({"app.py": OTHER}))
     assert changed["LastUpdateStatus"] == "InProgress"
@@ -64,6 +68,7 @@ def test_an_update_is_in_progress_for_a_while_and_the_old_code_serves(
     message = refused("ResourceConflictException", client.update_function_configuration, FunctionName="echo", Timeout=9)
     assert "An update is in progress" in message
     refused("ResourceConflictException", client.publish_version, FunctionName="echo")
+    world.service(Lambda).functions["echo"].ready_at = time.monotonic()  # the 30 s are over
     wait_updated(world, "echo")
     assert invoke(world, "echo", 1) == "other"
     assert client.get_function_configuration(FunctionName="echo")["LastUpdateStatus"] == "Successful"

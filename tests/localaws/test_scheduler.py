@@ -19,7 +19,7 @@ from tests.localaws.stubs import LambdaStub, StepFunctionsStub
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:monitor"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:watch"
-SOON = 20
+SOON = 40
 
 
 class Tried:
@@ -87,16 +87,16 @@ def test_a_schedule_without_input_sends_the_default_event(tried: Tried) -> None:
 
 def test_disabled_changed_and_deleted_schedules_keep_still(tried: Tried) -> None:
     tried.create("rate(1 hour)", name="off", State="DISABLED", target={"Input": '{"from": "off"}'})
-    later = datetime.now(UTC) + timedelta(minutes=10)
-    tried.create("rate(1 hour)", name="gone", StartDate=later, target={"Input": '{"from": "gone"}'})
+    later = datetime.now(UTC) + timedelta(minutes=100)  # ten seconds here, enough for what follows
+    tried.create("rate(1 day)", name="gone", StartDate=later, target={"Input": '{"from": "gone"}'})
     tried.client.delete_schedule(Name="gone")
-    tried.create("rate(1 hour)", name="changed", StartDate=later, target={"Input": '{"from": "old"}'})
+    tried.create("rate(1 day)", name="changed", StartDate=later, target={"Input": '{"from": "old"}'})
     target = {"Arn": MACHINE, "RoleArn": tried.role, "Input": '{"from": "new"}'}
     tried.client.update_schedule(
-        Name="changed", ScheduleExpression="rate(1 hour)", Target=target, StartDate=later,
+        Name="changed", ScheduleExpression="rate(1 day)", Target=target, StartDate=later,
         FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 1},
     )  # fmt: skip
-    moment = (datetime.now(UTC) + timedelta(minutes=15)).strftime("%Y-%m-%dT%H:%M:%S")
+    moment = (datetime.now(UTC) + timedelta(minutes=150)).strftime("%Y-%m-%dT%H:%M:%S")
     tried.create(f"at({moment})", name="last", target={"Input": '{"from": "last"}'})
     tried.machine.started.wait_for(lambda c: "last" in c.params["input"], SOON)
     found = [json.loads(call.params["input"])["from"] for call in tried.machine.started.items()]

@@ -327,9 +327,9 @@ class TestTokens:
         assert refusal(lambda: lab.states.send_task_success(taskToken=token, output="1"))[0] == "TaskTimedOut"
 
     def test_heartbeats_keep_it_alive(self, lab: Lab) -> None:
-        execution, token = self.asked(lab, HeartbeatSeconds=600)
+        execution, token = self.asked(lab, HeartbeatSeconds=1200)
         ended = lab.world.service(StepFunctions)._execution(execution).ended
-        for _ in range(8):
+        for _ in range(12):  # longer than the limit, two seconds
             lab.states.send_task_heartbeat(taskToken=token)
             assert not ended.wait(0.2)
         assert lab.wait(execution)["error"] == "States.Timeout"
@@ -343,10 +343,20 @@ class TestTokens:
 
     def test_a_siblings_failure_voids_it(self, lab: Lab) -> None:
         tokens: list[str] = []
-        FakeLambda.functions["ask"] = lambda payload: tokens.append(payload["token"])
-        ask = workflow(A=task(Resource=TOKEN, Arguments=self.ARGUMENTS))
-        fail = workflow(W={"Type": "Wait", "Seconds": 300, "Next": "F"}, F={"Type": "Fail", "Error": "E"})
-        assert lab.run(machine(S={"Type": "Parallel", "Branches": [ask, fail]}))["error"] == "E"
+        known = threading.Event()
+
+        def ask(payload: dict[str, str]) -> None:
+            tokens.append(payload["token"])
+            known.set()
+
+        def fail(_: Any) -> None:
+            known.wait(10)
+            raise ValueError("no")
+
+        FakeLambda.functions |= {"ask": ask, "fail": fail}
+        asks = workflow(A=task(Resource=TOKEN, Arguments=self.ARGUMENTS))
+        fails = workflow(F=task(Resource=LAMBDA, Arguments={"FunctionName": "fail", "Payload": {}}))
+        assert lab.run(machine(S={"Type": "Parallel", "Branches": [asks, fails]}))["error"] == "ValueError"
         assert refusal(lambda: lab.states.send_task_success(taskToken=tokens[0], output="1"))[0] == "TaskTimedOut"
 
     def test_an_answer_while_the_function_still_runs(self, lab: Lab) -> None:

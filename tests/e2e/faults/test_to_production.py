@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -67,14 +69,17 @@ def test_a_candidate_that_turns_bad_is_rolled_back(whole: Whole, effect: dict[st
 
 def test_a_firing_alarm_sends_traffic_back(whole: Whole) -> None:
     cloudwatch = whole.app.stack.aws.client("cloudwatch")
-    fired: list[str] = []
+    fired: set[str] = set()
 
     def fire(seen: Seen) -> None:
-        if not fired and whole.app.shares():
-            alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"parcels-{whole.release_id(seen)}-")
-            fired.extend(a["AlarmName"] for a in alarms["MetricAlarms"])
-            for name in fired:
+        """Again and again while traffic shifts: an alarm's next evaluation ends what was set by hand."""
+        if not whole.app.shares():
+            return
+        alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"parcels-{whole.release_id(seen)}-")
+        for name in (alarm["AlarmName"] for alarm in alarms["MetricAlarms"]):
+            with suppress(cloudwatch.exceptions.ResourceNotFound):  # the way back may have removed it just now
                 cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="injected")
+                fired.add(name)
 
     seen = whole.release("alarm", during=fire, code=True)
     assert fired
@@ -123,19 +128,18 @@ def test_a_manifest_before_its_files_is_refused(whole: Whole) -> None:
 
 
 def test_of_two_releases_at_once_one_goes_live(whole: Whole) -> None:
-    """Both are approved in the same moment: the second sees that production is no longer what it was compared with."""
-    releases = {name: whole.begin(name) for name in ("two-a", "two-b")}
-    links = [whole.app.asked(seen.execution) for seen in releases.values()]
+    """The newer one is approved while the older is on its way: production is not what it was compared with any more."""
+    first, stale = whole.begin("two-a"), whole.begin("two-b")
+    links = [whole.app.asked(seen.execution) for seen in (first, stale)]
     before = whole.app.executions()
-    for link in links:
-        decide(link, decision="approve", model_name="parcels", name="Test Person")
-    for seen in releases.values():
+    decide(links[0], decision="approve", model_name="parcels", name="Test Person")
+    promoting = partial(whole.app.record, whole.release_id(first))
+    first.execution.follow(lambda _: None, until=lambda: promoting()["state"] == "Promoting")
+    decide(links[1], decision="approve", model_name="parcels", name="Test Person")
+    for seen in (first, stale):
         seen.ended = whole.app.ended(seen.execution)
-    outcomes = {name: (seen.ended["status"], seen.ended.get("error")) for name, seen in releases.items()}
-    assert sorted(map(str, outcomes.values())) == sorted(map(str, [("SUCCEEDED", None), ("FAILED", "EvidenceStale")]))
-    (other,) = (name for name, outcome in outcomes.items() if outcome[0] == "FAILED")
-    stale = releases[other]
-    whole.app.refuse_afresh(stale.execution, other, before)
+    assert (first.ended["status"], stale.ended.get("error")) == ("SUCCEEDED", "EvidenceStale")
+    whole.app.refuse_afresh(stale.execution, "two-b", before)
     keep(
         whole.judged(stale, "Take Release Lock", "two releases at once: the other one", "Evidence Stale", strikes=False)
     )

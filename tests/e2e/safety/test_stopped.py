@@ -129,7 +129,7 @@ def test_an_edit_by_hand_is_found_told_and_not_built_upon(app: App, champion: st
     lambda_.update_alias(FunctionName=function, Name="live", FunctionVersion="1")
     found = invoke(app, "CheckProductionFunction", {})["findings"]
     assert [finding["id"] for finding in found] == ["alias-moved"]
-    (mail,) = until(lambda: app.mails_about("which serves nothing"))
+    (mail, *_) = until(lambda: app.mails_about("which serves nothing"))
     assert "production was changed by hand" in json.dumps(mail)
     ended = app.ended(app.drop("by-hand", {"t.csv": shortened(trips[2018], 5)}))
     assert (ended["status"], ended["error"]) == ("FAILED", "DropRefused"), ended

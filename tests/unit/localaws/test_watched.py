@@ -45,8 +45,8 @@ def timetable() -> Iterator[Timetable]:
 
 def test_things_are_done_in_the_order_of_their_moments(timetable: Timetable) -> None:
     done: Watched[str] = Watched(10)
-    timetable.after(0.06, lambda: done.add("last"))
-    timetable.after(0.03, lambda: done.add("second"))
+    timetable.after(0.6, lambda: done.add("last"))
+    timetable.after(0.3, lambda: done.add("second"))
     timetable.after(0.0, lambda: done.add("first"))
     done.wait_for(lambda item: item == "last", 5)
     assert done.items() == ["first", "second", "last"]
