@@ -29,6 +29,8 @@ class Queued:
 
     attempt: Callable[[], bool]
     """Invokes; whether it succeeded. Raises `TooManyRequestsException` when throttled."""
+    dropped: Callable[[], None]
+    """Notes that it is given up."""
     retries: int
     max_age: float
     """AWS seconds of waiting after which it is dropped."""
@@ -54,11 +56,11 @@ class EventQueue:
         """Begin to deliver."""
         self._thread.start()
 
-    def put(self, attempt: Callable[[], bool], retries: int, max_age: float) -> None:
+    def put(self, attempt: Callable[[], bool], dropped: Callable[[], None], retries: int, max_age: float) -> None:
         """Take an event to be delivered now."""
         with self._changed:
             self._open += 1
-        self._schedule(Queued(attempt, retries, max_age), 0)
+        self._schedule(Queued(attempt, dropped, retries, max_age), 0)
 
     def wait_until_empty(self, seconds: float = 30.0) -> bool:
         """Whether every event is delivered or given up before the time is over."""
@@ -115,9 +117,12 @@ class EventQueue:
         except AwsError as error:
             if error.code != "TooManyRequestsException":
                 log.warning("an asynchronous event is dropped: %s", error)
+                queued.dropped()
                 return None
             again = replace(queued, throttled=queued.throttled + 1)
             delay = min(THROTTLED_AFTER[0] * 2**queued.throttled, THROTTLED_AFTER[1])
         again = replace(again, waited=queued.waited + delay)
-        keep = again.failed <= queued.retries and again.waited <= queued.max_age
-        return (again, delay) if keep else None
+        if again.failed <= queued.retries and again.waited <= queued.max_age:
+            return again, delay
+        queued.dropped()
+        return None

@@ -130,6 +130,10 @@ class Invoker:
             log_tail=text[-MAX_LOG_TAIL:],
         )
 
+    def dropped(self, served: Served) -> None:
+        """Note that an asynchronous event was given up."""
+        self._telemetry.publish(metrics.NAMESPACE, metrics.dropped(served, self._world.clock.now()))
+
     def _let_crash(self, sandbox: Sandbox, version: Version) -> None:
         """Kill the process when a fault says so; a timer that comes too late finds nobody."""
         effect = self._world.faults.strike("function", {"function": version.function, "version": version.number})

@@ -111,7 +111,7 @@ class InvokeOperations(LambdaBase):
         return Invocation(event, version, Served(named.name, named.qualifier, version.number, is_alias), reserved)
 
     def _put(self, event: Event) -> None:
-        self._prepare(event)  # refuses now what can't be found
+        served = self._prepare(event).served  # refuses now what can't be found
         named = reference({"FunctionName": event.function_arn})
         with self.lock:
             config = {**EVENT_DEFAULTS, **self.function(named.name).event_configs.get(named.qualifier, {})}
@@ -119,7 +119,12 @@ class InvokeOperations(LambdaBase):
         def attempt() -> bool:
             return not self._run(event).function_error
 
-        self.events.put(attempt, config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"])
+        self.events.put(
+            attempt,
+            lambda: self.invoker.dropped(served),
+            config["MaximumRetryAttempts"],
+            config["MaximumEventAgeInSeconds"],
+        )
 
 
 def checked_payload(payload: bytes, kind: str) -> bytes:

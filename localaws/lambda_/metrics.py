@@ -59,6 +59,11 @@ def throttled(served: Served, now: datetime) -> list[Datapoint]:
     return [Datapoint("Throttles", 1.0, now, dimensions, "Count") for dimensions in served.dimensions()]
 
 
+def dropped(served: Served, now: datetime) -> list[Datapoint]:
+    """One asynchronous event that was given up."""
+    return [Datapoint("AsyncEventsDropped", 1.0, now, dimensions, "Count") for dimensions in served.dimensions()]
+
+
 def embedded(lines: Iterable[Line]) -> Iterator[tuple[str, Datapoint]]:
     """Namespace and datapoint of each metric in lines that are in the embedded metric format."""
     for line in lines:
