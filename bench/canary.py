@@ -8,7 +8,9 @@ seconds: they don't depend on the rate. The last line is JSON:
 
     false_rollbacks  identical candidates: share ever rolled back, 95 % interval (Wilson), the judges' shares beside it
     detection        share rolled back; median candidate requests; the oracle's; their ratio; the judges'
-    false_passes     candidates exactly at a margin: share ever passed; `identical`: how soon a good one passes
+    false_passes     candidates exactly at a margin: share that ever passed, looked at after every request, and `kept`,
+                     the share whose pass still held at the end, which is what decides; `identical`: how soon a good
+                     one passes for the first time, and how many keep it
     silence          no traffic of the candidate: promotions
     cost             microseconds a request, kilobytes of state, peak kilobytes of memory
 """
@@ -150,7 +152,7 @@ def run(task: tuple[str, Traffic, int]) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     past, now = draw(traffic, rng, LATENCY, PREDICTION)
     analysis = Analysis(POLICY, traffic.asked, (entry for chunk in chunks(past) for entry in chunk))
-    result: dict[str, Any] = {"failed": None, "passed": None, "metric": None}
+    result: dict[str, Any] = {"failed": None, "passed": None, "kept": False, "metric": None}
     candidates, onset = 0, traffic.bad_from * 60
     for chunk in chunks(now):
         for observation in chunk:
@@ -159,16 +161,16 @@ def run(task: tuple[str, Traffic, int]) -> dict[str, Any]:
                 break
             if observation.version == CANDIDATE:
                 candidates += observation.time >= onset
-                if part in ("false_passes", "silence") and analysis.status is Status.PASS:
-                    result["passed"] = candidates
-                    break
+                if part in ("false_passes", "silence") and result["passed"] is None:
+                    result["passed"] = candidates if analysis.status is Status.PASS else None
         else:
             continue
         break
     if analysis.has_failed:
         result["failed"], result["metric"] = candidates, analysis.verdict().metric
-    elif part == "silence" and analysis.verdict().status is Status.PASS:
-        result["passed"] = candidates
+    elif analysis.status is Status.PASS:
+        result["kept"] = True
+        result["passed"] = candidates if result["passed"] is None else result["passed"]
     if part == "detection" and not onset and traffic.spread == 1:
         result["oracle"] = oracle(traffic, now, LATENCY, PREDICTION, POLICY.alpha)
     for name, judge in JUDGES.items():
@@ -215,6 +217,7 @@ def summary(part: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         found |= {"rate": len(stopped) / runs, "interval": wilson(len(stopped), runs)}
     if part in ("false_passes", "silence"):
         found |= {"passed": len(passed) / runs, "interval": wilson(len(passed), runs)}
+        found["kept"] = sum(result["kept"] for result in results) / runs
         found |= {"requests": median(result["passed"] for result in results), "failed": len(stopped) / runs}
     for name in JUDGES:
         theirs = [result[name] for result in results if result[name] is not None]

@@ -53,7 +53,11 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 
 
 def look(request: Request, outside: Outside) -> dict[str, Any]:
-    """Look once; record what was found, and tell the audit trail when the verdict changes."""
+    """Look once; tell the audit trail when the verdict changes, and record what was found.
+
+    In this order, since it is the record that shows the change: an attempt that dies between the two is repeated by
+    the next, and the trail keeps the same entry once.
+    """
     release = outside.releases.get(request.release_id)
     hooks = {
         "BeforeAllowTraffic": int(config.setting("CHECK_VERSION_SECONDS")),
@@ -64,11 +68,11 @@ def look(request: Request, outside: Outside) -> dict[str, Any]:
     answer = watch.look()
     after = watch.record
     if after.content != before.content:
-        outside.releases.update(release.release_id, {"shift": after.to_item()}, watch.now)
         if after.content.get("status") != before.content.get("status"):
             detail = {key: after.content[key] for key in ("reason", "looks", "live", "replayed")}
             event = f"Shift: {after.status}"
             outside.releases.audit(release.release_id, event, "watch_shift", detail, watch.now)
+        outside.releases.update(release.release_id, {"shift": after.to_item()}, watch.now)
     logger.info(
         "looked at the shift",
         extra={"release": release.release_id, "deployment": request.deployment_id, "look": request.look, **answer},

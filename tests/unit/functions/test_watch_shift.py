@@ -172,6 +172,63 @@ def test_a_worse_candidate_is_stopped_with_metric_figures_and_requests(
     assert "Shift: fail" in shift.audited()
 
 
+def gone_bad(shift: Shift) -> dict[str, Any]:
+    """Let a candidate pass on live traffic, then be a little too slow, until its proof is lost; return the answer."""
+    shift.look()
+    shift.share(0.5)
+    while shift.look()["verdict"] != "pass":
+        shift.live(300)
+    shift.worse = {"latency": 1.35}
+    answer = shift.look()
+    for _ in range(40):
+        shift.live(60)
+        answer = shift.look()
+        if answer["verdict"] != "pass":
+            break
+    assert (answer["status"], answer["verdict"]) == ("wait", "insufficient evidence"), "it isn't provably worse yet"
+    return answer
+
+
+def test_a_candidate_that_goes_bad_after_its_pass_is_no_longer_proven_and_stops(shift: Shift) -> None:
+    gone_bad(shift)
+    passed = shift.record["passed"]
+    decided = shift.decide()
+    assert decided["status"] == "stop"
+    assert f"It passed at {passed['at']}, but that is lost since. Not enough evidence" in decided["reason"]
+    assert "no proof yet that latency stay within the margin" in decided["reason"]
+    assert shift.audited()[-3:] == ["Shift: pass", "Shift: insufficient evidence", "Shift decided: stop"]
+
+
+def test_a_candidate_that_goes_bad_after_its_pass_gets_another_window_where_the_policy_holds(story: Story) -> None:
+    shift = prepared(story, onInsufficientEvidence="hold", windows=1)
+    gone_bad(shift)
+    assert shift.decide()["status"] == "hold"
+
+
+def test_what_is_lost_after_the_decision_does_not_get_past_the_last_hook(shift: Shift) -> None:
+    gone_bad(shift)
+    shift.outside.functions.alias = "3"
+    reported = shift.story.hook("check_traffic", "3")
+    assert reported["status"] == "Failed"
+    assert "but that is lost since" in reported["failures"][0]
+
+
+def test_the_mail_says_when_a_pass_was_lost(shift: Shift) -> None:
+    gone_bad(shift)
+    error = {"Error": "ShiftUnproven", "Cause": shift.decide()["reason"]}
+    shift.story.close("rolledBack", SECOND, state="Follow Shift", error=error)
+    assert ": insufficient evidence. It passed at " in shift.outside.topic.sent[-1][1]
+
+
+def test_a_proof_that_is_won_again_counts(shift: Shift) -> None:
+    gone_bad(shift)
+    shift.worse = {}
+    for _ in range(12):
+        shift.live(300)
+        shift.look()
+    assert shift.decide()["status"] == "proven"
+
+
 def test_silence_is_never_a_pass_and_stops_at_the_deadline(shift: Shift) -> None:
     shift.look()
     shift.share(0.1)
@@ -200,6 +257,40 @@ def test_a_retried_look_answers_the_same_and_counts_nothing_twice(shift: Shift) 
     assert shift.record["live"] == counted
     shift.look(4)
     assert sum(shift.record["live"].values()) > sum(counted.values())
+
+
+@pytest.mark.parametrize("broken", ["update", "audit"])
+@pytest.mark.parametrize("comes_through", [False, True], ids=["not written", "written, answer lost"])
+def test_a_look_that_dies_while_it_records_is_recorded_by_its_retry_once(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch, broken: str, comes_through: bool
+) -> None:
+    """GIVEN a look that saved its state and then failed WHEN it is retried THEN record, trail and mail have it."""
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.worse = {"errors": 1.0}
+    shift.live(100)
+    releases = shift.outside.releases
+    write = getattr(releases, broken)
+
+    def fail(*args: Any) -> None:
+        if comes_through:
+            write(*args)
+        raise TransientError("DynamoDB is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, broken, fail)
+        with pytest.raises(TransientError):
+            shift.look(3)
+    shift.outside.clock.advance(2.5)
+    answer = shift.look(3)
+    assert answer["status"] == "stop"
+    assert (shift.record["status"], shift.record["looks"]) == ("fail", 3)
+    assert shift.record["reason"] == answer["reason"]
+    assert shift.audited() == ["Shift: insufficient evidence", "Shift: fail"]
+    assert shift.decide() == {"status": "stop", "reason": answer["reason"]}
+    shift.story.close("rolledBack", SECOND, state="Follow Shift", error={"Error": "ShiftFailed", "Cause": "worse"})
+    assert "minutes, then all): fail. The candidate is worse in errors" in shift.outside.topic.sent[-1][1]
 
 
 def test_a_late_line_is_counted_once_and_no_line_twice(shift: Shift) -> None:
@@ -279,6 +370,36 @@ def test_what_does_not_fit_into_one_look_is_read_by_the_next(shift: Shift) -> No
     assert seen[-1] == 100
 
 
+def test_the_estimate_of_errors_knows_who_was_asked_how_often(shift: Shift) -> None:
+    """GIVEN few failures, all of the candidate WHEN its share stayed as asked THEN they bound the difference."""
+    shift.worse = {"errors": 1.0}
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    while shift.record["candidateRequests"] < 3:
+        shift.live(10, seconds=2)
+        shift.look()
+    errors = shift.record["findings"][0]
+    assert (errors["metric"], errors["candidateRequests"]) == ("errors", 3)
+    assert errors["estimate"]["low"] > 0
+
+
+def test_the_last_look_before_the_deadline_comes_shortly_before_it(story: Story) -> None:
+    strategy = {"type": "canary", "percent": 10, "minutes": 2880}
+    shift = prepared(story, strategy=strategy, onInsufficientEvidence="hold", windows=10)
+    began = shift.outside.clock.seconds()
+    deadline, before = 2880 * 60 - 60, 0.0
+    waits = []
+    for _ in range(145):
+        at = shift.outside.clock.seconds() - began
+        if at < deadline:
+            before = deadline - at
+        waits.append(shift.look()["seconds"])
+        shift.outside.clock.advance(waits[-1])
+    assert waits[0] == waits[-1] == 1268
+    assert 25 <= before <= 30
+
+
 # ---- hooks and ends ----
 
 
@@ -326,7 +447,7 @@ def test_an_unproven_candidate_does_not_get_past_the_last_hook(shift: Shift) -> 
     shift.outside.functions.alias = "3"
     reported = shift.story.hook("check_traffic", "3")
     assert reported["status"] == "Failed"
-    assert "the analysis has not passed the candidate" in reported["failures"][0]
+    assert "the analysis does not pass the candidate" in reported["failures"][0]
 
 
 # ---- replay ----

@@ -160,6 +160,41 @@ def test_a_metric_without_a_tolerance_is_left_out() -> None:
     assert verdict.status is Status.PASS
 
 
+def alike(requests: list[Observation], candidate: float) -> list[Observation]:
+    """The same requests, but the champion predicts 7 whatever it is asked, and the candidate something else."""
+    return [
+        request._replace(prediction=None if request.error else candidate if request.version == CANDIDATE else 7.0)
+        for request in requests
+    ]
+
+
+@pytest.mark.parametrize(("candidate", "status"), [(7.0, Status.PASS), (7.1, Status.INSUFFICIENT)])
+def test_a_champion_that_always_predicts_the_same_is_replaced_only_by_its_like(
+    candidate: float, status: Status
+) -> None:
+    given = Analysis(POLICY, 0.2, alike(PAST, candidate)).observe_many(alike(traffic(1, 6000), candidate))
+    verdict = given.verdict()
+    assert verdict.status is status
+    assert verdict.findings[2].alarm <= 1, "how far it may move can't be said, so nothing is held against it"
+    told = "predictions are all alike" in verdict.reason and '"predictionTolerance": null' in verdict.reason
+    assert told == (status is Status.INSUFFICIENT)
+
+
+def test_predictions_that_differ_from_a_constant_by_the_margin_are_rarely_proven() -> None:
+    """The candidate errs from the champion's constant in just as many requests as the margin allows."""
+    policy, passed, runs = AnalysisPolicy(share_margin=0.1, latency_tolerance=None), 0, 40
+    for seed in range(runs):
+        draw = random.Random(seed)
+        given = Analysis(policy, 0.5, alike(PAST, 7.0))
+        for request in alike(traffic(seed, 1200, weight=0.5), 7.0):
+            odd = request.version == CANDIDATE and draw.random() < 0.1
+            given.observe(request._replace(prediction=8.0) if odd else request)
+            if given._metrics["predictions"].proof >= 20:
+                passed += 1
+                break
+    assert passed <= runs * 0.05 + 3 * math.sqrt(runs * 0.0475)
+
+
 def test_what_the_approver_saw_widens_the_tolerance() -> None:
     ours, theirs = [float(i) for i in range(1000)], [float(i) + 300 for i in range(1000)]
     shift = largest_shift(ours, theirs)
@@ -174,6 +209,16 @@ def test_a_few_failures_all_of_the_candidate_already_bound_the_difference_from_b
     assert estimate.candidate_requests < 8
     assert estimate.estimate is not None
     assert 0 < estimate.estimate.low < 1 - 0.002 <= estimate.estimate.high
+
+
+def test_the_share_that_already_is_changes_nothing() -> None:
+    requests = traffic(2, 60, weight=0.1, errors=1.0)
+    given = Analysis(POLICY, 0.1, PAST)
+    given.shift(0.1)
+    given.observe_many(requests[:30])
+    given.shift(0.1)
+    given.observe_many(requests[30:])
+    assert given.to_state() == Analysis(POLICY, 0.1, PAST).observe_many(requests).to_state()
 
 
 def test_the_interval_of_the_difference_covers_at_all_times_at_once() -> None:

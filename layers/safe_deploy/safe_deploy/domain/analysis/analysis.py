@@ -55,9 +55,11 @@ class Analysis:
             self._remember(observation)
 
     def shift(self, weight: float) -> None:
-        """Take note that the alias now gives the candidate another share of the traffic, between 0 and 1."""
+        """Take note of the share of the traffic, between 0 and 1, that the alias gives the candidate from now on."""
+        if _checked(weight) == self._weight:
+            return
         self._learn()
-        self._weight = _checked(weight)
+        self._weight = weight
         for metric in self._metrics.values():
             metric.shift(weight)
 
@@ -126,6 +128,8 @@ class Analysis:
             lack = [f"{candidates} of at least {least} requests of the candidate"] if candidates < least else []
             lack += [f"no proof yet that {' and '.join(missing)} stay within the margin"] if missing else []
             reason = f"Not enough evidence: {'; '.join(lack)}."
+            obstacle = self._predictions.obstacle if self._predictions and "predictions" in missing else None
+            reason += f" {obstacle}" if obstacle else ""
         return Verdict(status, metric, reason, candidates, champions, findings)
 
     def to_state(self) -> dict[str, Any]:

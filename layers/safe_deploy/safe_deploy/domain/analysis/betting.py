@@ -74,10 +74,10 @@ def factors(ratios: Sequence[float], share: Share) -> Factors:
 class Weight:
     """The candidate's share of the traffic: as asked, until the requests say that it is less."""
 
-    __slots__ = ("_asked", "_candidates", "_due", "_requests", "assumed")
+    __slots__ = ("_candidates", "_due", "_requests", "asked", "assumed")
 
     def __init__(self, asked: float) -> None:
-        self._asked = asked
+        self.asked = asked
         self.assumed = Share(asked, asked)
         self._requests = self._candidates = 0
         self._due = REFRESH
@@ -89,19 +89,19 @@ class Weight:
         if self._requests < self._due:
             return
         self._due = self._requests + REFRESH
-        is_less = self._candidates < self._asked * self._requests
-        if is_less and log_evidence(self._candidates, self._requests, self._asked) > -log(DISBELIEF):
+        is_less = self._candidates < self.asked * self._requests
+        if is_less and log_evidence(self._candidates, self._requests, self.asked) > -log(DISBELIEF):
             low, _ = rate_interval(self._candidates, self._requests, DISBELIEF)
             share = _rounded(low)
             self.assumed = Share(share, share)
         else:
-            seen = (self._candidates + DOUBT * self._asked) / (self._requests + DOUBT)
-            self.assumed = Share(self._asked, _rounded(seen) if seen < self._asked else self._asked)
+            seen = (self._candidates + DOUBT * self.asked) / (self._requests + DOUBT)
+            self.assumed = Share(self.asked, _rounded(seen) if seen < self.asked else self.asked)
 
     def to_state(self) -> dict[str, Any]:
         """Return the weight and its counts as plain values."""
         return {
-            "asked": self._asked,
+            "asked": self.asked,
             "assumed": list(self.assumed),
             "requests": self._requests,
             "candidates": self._candidates,
@@ -110,7 +110,7 @@ class Weight:
 
     def restored(self, state: dict[str, Any]) -> Self:
         """Take over a state that `to_state` gave; return the weight."""
-        self._asked, self.assumed, self._due = state["asked"], Share(*state["assumed"]), state["due"]
+        self.asked, self.assumed, self._due = state["asked"], Share(*state["assumed"]), state["due"]
         self._requests, self._candidates = state["requests"], state["candidates"]
         return self
 

@@ -73,7 +73,8 @@ class Errors:
 
         Three intervals share the level: of either version's rate, and of who served the failed requests. Where the last
         shows that the candidate fails at least R times as often, its rate p exceeds the champion's by p·(1 − 1/R) or
-        more: a few failures say much, even before the champion's rate is well known.
+        more: a few failures say much, even before the champion's rate is well known. The last needs one share of the
+        traffic for all requests. R is reckoned by the share that was asked: if it was less, R is only greater.
         """
         if not all(self.requests):
             return None
@@ -82,7 +83,7 @@ class Errors:
         low, high = low1 - high0, high1 - low0
         if self._is_steady:
             rarest, _ = rate_interval(self._errors[1], sum(self._errors), part)
-            odds = self._weight.assumed.most / (1 - self._weight.assumed.most)
+            odds = self._weight.asked / (1 - self._weight.asked)
             if rarest > odds * (1 - rarest):
                 low = max(low, low1 * (1 - odds * (1 - rarest) / rarest))
         champion, candidate = (self._errors[i] / self.requests[i] for i in range(2))

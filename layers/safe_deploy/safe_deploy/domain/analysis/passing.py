@@ -8,8 +8,11 @@ cancel. To prove that it is below the margin m, bet against "it is m or more":
     K ← K·(1 + λ(m − D)),   0 ≤ λ < 1/(1 − m),
 
 a supermartingale where that is true; K ≥ 1/0.05 proves the contrary at 5 % (Waudby-Smith & Ramdas 2024). λ is their
-growth-rate adaptive guess, μ/(σ² + μ²), from earlier blocks. Without requests of the candidate no block closes: nothing
-is ever proven by silence. K is capped, so that a proof is lost soon after the candidate goes bad.
+growth-rate adaptive guess, μ/(σ² + μ²), from earlier blocks. That approximation bets too much where the indicator is
+rare: one event of the candidate costs what many blocks have earned, and proofs are lost again by chance. There capital
+grows fastest at μ/(a(1 − a)), a = m + the champion's mean (Kelly 1956, for the two outcomes a and a − 1). Without
+requests of the candidate no block closes: nothing is ever proven by silence. K is capped, so that a proof is lost soon
+after the candidate goes bad.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ PRIOR = 8.0
 """Blocks that the first guess of mean and variance is worth."""
 CAUTION = 0.7
 """Share of the fastest-growing λ that is bet: 9 % slower to prove, far less likely to lose the proof again."""
+RARE_CAUTION = 0.85
+"""The same for the λ of rare indicators, which is exact."""
 BOLDEST = 0.9
 """Share of the greatest possible λ that is ever bet; one failure costs no more than this share of the capital."""
 
@@ -58,6 +63,9 @@ class Proofs:
             mean = (PRIOR * self._margin + self._sums[i]) / (PRIOR + self._blocks)
             square = (doubt + self._squares[i]) / (PRIOR + self._blocks)
             bet = min(CAUTION * max(mean, 0.0) / square, BOLDEST / (1 - self._margin))
+            gain = self._margin + rate
+            if gain < 0.5:
+                bet = min(bet, RARE_CAUTION * max(mean, 0.0) / (gain * (1 - gain)))
             self._capital[i] = min(self._capital[i] * (1 + bet * gap), self._limit)
             self._sums[i] += gap
             self._squares[i] += gap * gap

@@ -4,6 +4,9 @@ A retrained model predicts differently by design, so what is tested is not ident
 predictions may move by more than a number of the champion's standard deviations. The candidate's predictions are
 moved towards innocence by that much, down to test whether they lie higher and up to test whether they lie lower,
 and ranked in the champion's history. A stuck or a wildly spread output breaks the margin at the outer quantiles.
+
+Predictions of the champion that are all alike have no spread to tolerate a part of. Then nothing is bet against the
+candidate, since how far it may move can't be said; proven it is if it predicts just the same, but for the margin.
 """
 
 from __future__ import annotations
@@ -61,14 +64,16 @@ class Predictions:
         self._pair.add(served, prediction)
         history = self._history
         up = history.rank(prediction)
-        if history.is_ready and history.spread > 0:
+        if history.is_ready:
             down = 1 - up
             if served:
                 allowed = self._tolerance * history.spread
                 up, down = history.rank(prediction - allowed), 1 - history.rank(prediction + allowed)
-            higher, lower, factors = cell(up), cell(down), table(PREDICTIONS, self._weight.assumed.most)
-            self._up.place(factors[higher][served])
-            self._down.place(factors[lower][served])
+            higher, lower = cell(up), cell(down)
+            if history.spread > 0:
+                factors = table(PREDICTIONS, self._weight.assumed.most)
+                self._up.place(factors[higher][served])
+                self._down.place(factors[lower][served])
             self._proofs.observe(served, _BEYOND[higher] + _BEYOND[lower])
         if served:
             self._served += 1
@@ -97,6 +102,17 @@ class Predictions:
     def proof(self) -> float:
         """Return the e-value against "moved by more than tolerated, for a share of requests beyond the margin"."""
         return self._proofs.evidence
+
+    @property
+    def obstacle(self) -> str | None:
+        """Return why the candidate can't be proven unless it predicts the same; None where the champion's differ."""
+        if not self._history.is_ready or self._history.spread > 0:
+            return None
+        return (
+            f"The champion's last {len(self._history)} predictions are all alike, so there is no spread to measure a "
+            "move by, and only a candidate that predicts the same can pass: to replace such a champion, leave the "
+            'predictions out ("predictionTolerance": null in the policy), or shift all at once, with a reason.'
+        )
 
     def estimate(self, level: float) -> Estimate | None:
         """Return the move of the quantile that moved most surely."""

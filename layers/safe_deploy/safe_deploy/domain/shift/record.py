@@ -1,7 +1,8 @@
 """What the release's record says about its shift: section `shift`. Written by watch_shift, read by whoever decides.
 
 status, reason     the analysis's last word; `reason` is its sentence
-passed             when it said pass for the first time: only then may all traffic go to the candidate
+                   all traffic may go to the candidate only while it is a pass: what was proven can be lost again
+passed             when it said pass for the first time, for information
 findings           per metric: requests, estimate with its interval, whether it is proven
 live, replayed     requests counted of champion and candidate; requests sent again
 deployments        one for each window; the last is the present one
@@ -55,8 +56,16 @@ class ShiftRecord:
 
     @property
     def is_proven(self) -> bool:
-        """Return whether all traffic may go to the candidate."""
-        return "passed" in self.content and self.status != Status.FAIL
+        """Return whether all traffic may go to the candidate: by the last word, whatever was said before."""
+        return self.status == Status.PASS
+
+    @property
+    def explained(self) -> str:
+        """Return its sentence, and before it when it had passed, where that is lost."""
+        passed = self.content.get("passed")
+        if passed is None or self.is_proven:
+            return self.reason
+        return f"It passed at {passed['at']}, but that is lost since. {self.reason}"
 
     def after(self, verdict: Verdict, state: ShiftState, look: int, now: datetime) -> Self:
         """Return the section with another look's verdict."""
@@ -86,16 +95,19 @@ def decide(release: Release, deployment_id: str) -> dict[str, str]:
     if record.status == Status.FAIL:
         return {"status": "stop", "reason": record.reason}
     windows = len(record.deployments)
-    reason = f"Not proven in time, in {windows} window{'s' if windows > 1 else ''}. {record.reason}"
+    reason = f"Not proven in time, in {windows} window{'s' if windows > 1 else ''}. {record.explained}"
     return {"status": "hold" if windows <= policy.further_windows else "stop", "reason": reason}
 
 
 def unproven(release: Release) -> str | None:
-    """Return a sentence when a release that has a champion gets all traffic without proof. For check_traffic."""
+    """Return a sentence when a release that has a champion gets all traffic without proof. For check_traffic.
+
+    The last look counts here, too: it may have read what the decision didn't know yet.
+    """
     if release.state in WAS_LIVE or release.champion is None or not release.strategy.is_stepwise:
         return None
     record = ShiftRecord.of(release, "")
-    return None if record.is_proven else f"the analysis has not passed the candidate: {record.reason}"
+    return None if record.is_proven else f"the analysis does not pass the candidate: {record.explained}"
 
 
 def told(release: Release) -> list[str]:
@@ -111,7 +123,8 @@ def told(release: Release) -> list[str]:
     counts = (
         f"{live['candidate']} live requests of the candidate, {live['champion']} of the champion, {replayed} replayed"
     )
-    lines = [f"Traffic shift ({strategy}): {content['status']}. {content['reason']}", f"Compared on {counts}."]
+    said = ShiftRecord.of(release, "").explained
+    lines = [f"Traffic shift ({strategy}): {content['status']}. {said}", f"Compared on {counts}."]
     for finding in content["findings"]:
         estimate = finding["estimate"] or {}
         figures = (

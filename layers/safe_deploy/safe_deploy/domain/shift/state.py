@@ -36,7 +36,13 @@ class ShiftState:
     analysis: dict[str, Any]
     look: int = 0
     answer: dict[str, Any] = field(default_factory=dict)
-    """What look number `look` answered: a retried look answers the same."""
+    """What look number `look` answered: a retried look answers the same …"""
+    record: dict[str, Any] = field(default_factory=dict)
+    """… and records the same (the section of `shift.record`): the first attempt may have died before it did so …"""
+    looked: int = 0
+    """… as of the same time, so that what it did record isn't told twice."""
+    began: int = 0
+    """When the first look was."""
     weight: float | None = None
     """The candidate's share when last seen; None before it had one, and after it had all."""
     since: int = 0

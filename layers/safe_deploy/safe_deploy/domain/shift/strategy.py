@@ -47,7 +47,7 @@ class Strategy:
         """Read a strategy. Raises InvalidRequestError, naming the key that is wrong."""
         kind = given.choice("type", TYPES)
         if kind == "allAtOnce":
-            found = cls(kind, reason=given.text("reason", maximum=500))
+            found = cls(kind, reason=given.line("reason", maximum=500))
         elif kind == "canary":
             percent = given.integer("percent", minimum=1, maximum=99)
             found = cls(kind, percent, given.integer("minutes", minimum=1, maximum=LONGEST_MINUTES))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from safe_deploy.domain.analysis import CANDIDATE, Analysis, AnalysisPolicy, Status, Verdict
@@ -29,6 +29,8 @@ ENOUGH_LIVE = REPLAYED_AT_ONCE // 2
 """Live requests of the candidate since the last look that make it needless to replay any."""
 HOOK_SLACK = 30
 """Seconds beyond its function's time-out before a hook counts as dead."""
+LAST_LOOK = 30
+"""Seconds before the deadline by which a look is to begin, so that the decision knows what happened lately."""
 MOST_LOOKS = 2000
 """More than the longest shift takes; the execution's history must not overflow."""
 STATE_LIMIT = 8 * 1024 * 1024
@@ -61,7 +63,7 @@ class Watch:
             return self._answer(self._progress())
         state = self._load()
         if state is not None and state.look == self.request.look:
-            return state.answer
+            return self._repeat(state)
         progress = self._progress()
         state = state or self._begin()
         analysis = Analysis.from_state(state.analysis)
@@ -70,9 +72,18 @@ class Watch:
         verdict = analysis.verdict()
         self.record = self.record.after(verdict, state, self.request.look, self.now)
         answer = self._answer(progress, verdict)
+        answer["seconds"] = self._pause(answer["seconds"], state)
         state.analysis, state.look, state.answer = analysis.to_state(), self.request.look, answer
+        state.record, state.looked = self.record.content, self._milliseconds
         self._save(state)
         return answer
+
+    def _repeat(self, state: ShiftState) -> dict[str, Any]:
+        """Answer as the first attempt did, and leave the record as it meant to: it may not have come to write it."""
+        if state.record:
+            self.record = replace(self.record, content=state.record)
+            self.now = datetime.fromtimestamp(state.looked / 1000, UTC)
+        return state.answer
 
     @property
     def _is_judged(self) -> bool:
@@ -99,6 +110,11 @@ class Watch:
             return {**answer, "status": "stop", "reason": hanging}
         return answer
 
+    def _pause(self, seconds: int, state: ShiftState) -> int:
+        """Return how long to wait; less than usual where a look would otherwise come long before the deadline."""
+        left = self.release.strategy.decide_seconds - LAST_LOOK - (self._milliseconds - state.began) // 1000
+        return min(seconds, left) if left > 0 else seconds
+
     # ---- the evidence ----
 
     def _begin(self) -> ShiftState:
@@ -107,10 +123,13 @@ class Watch:
         if earlier:
             found = self._read(earlier)
             if found is not None:
-                return ShiftState(found.analysis, replayed=found.replayed, live=found.live, lag=found.lag)
+                return ShiftState(
+                    found.analysis, began=self._milliseconds, replayed=found.replayed, live=found.live, lag=found.lag
+                )
         past, lag = history(self.outside.request_logs, self.request.versions, self._milliseconds)
         weight = self.release.strategy.percent / 100
-        return ShiftState(Analysis(self._tolerances(), weight, past).to_state(), lag=lag)
+        analysis = Analysis(self._tolerances(), weight, past)
+        return ShiftState(analysis.to_state(), began=self._milliseconds, lag=lag)
 
     def _tolerances(self) -> AnalysisPolicy:
         """Return the policy's tolerances; what the approver saw of the predictions' shift is granted on top."""
