@@ -15,7 +15,15 @@ from safe_deploy.domain.leases import TIDYING
 from safe_deploy.domain.live import Alias
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.monitoring import iso
-from safe_deploy.domain.out_of_band import ALIAS_MOVED, OF_WHAT_SERVES, WEIGHTS_LEFT, Finding, alias_moved, serving
+from safe_deploy.domain.out_of_band import (
+    ALIAS_MOVED,
+    OF_WHAT_SERVES,
+    WEIGHTS_LEFT,
+    Finding,
+    alias_gone,
+    alias_moved,
+    serving,
+)
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.errors import NotFoundError
@@ -32,7 +40,25 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     outside = outside or aws()
     now, last = outside.clock.now(), outside.upkeep.last()
     lock = outside.locks.read()
-    alias = outside.functions.live()
+    try:
+        alias = outside.functions.live()
+    except NotFoundError:  # nobody deletes it but by hand, whoever holds the lock
+        findings, seen = [alias_gone(last), *of_what_serves(last)], None
+    else:
+        findings, seen = look(alias, lock, last, outside)
+    settled = {**seen, "at": iso(now)} if seen else {key: last.get(key) for key in ("version", "releaseId", "at")}
+    item = {**settled, "findings": [finding.to_item() for finding in findings]}
+    tell(findings, last, outside)
+    outside.metrics.put({"ModelName": config.model_name()}, {METRIC: float(len(findings))}, now)
+    outside.upkeep.write(item)
+    logger.info("production", extra={"found": item})
+    return item
+
+
+def look(
+    alias: Alias, lock: Lock | None, last: dict[str, Any], outside: Outside
+) -> tuple[list[Finding], dict[str, str] | None]:
+    """Return what is wrong, and what serves if that is as it should be; `lock` was read before `alias`."""
     record = outside.releases.find(alias.main.release_id) if alias.main.serves else None
     mover = who_moves(lock, outside)
     moving = mover is not None
@@ -40,16 +66,10 @@ def handler(_event: dict[str, Any], _context: LambdaContext, *, outside: Outside
     if mover not in ("", alias.main.release_id):
         findings += serving(alias, record, outside.endpoints)
     else:  # what serves is only just being made complete
-        findings += [finding for finding in found_by(last) if finding.id in OF_WHAT_SERVES]
+        findings += of_what_serves(last)
     # A version that nobody answers for is not taken as what should be, however often it is seen.
     settled = not moving and not any(finding.id == ALIAS_MOVED for finding in findings)
-    seen = {"version": alias.main.version, "releaseId": alias.main.release_id} if settled else known(last)
-    item = {**seen, "at": iso(now) if settled else last.get("at"), "findings": [f.to_item() for f in findings]}
-    tell(findings, last, outside)
-    outside.metrics.put({"ModelName": config.model_name()}, {METRIC: float(len(findings))}, now)
-    outside.upkeep.write(item)
-    logger.info("production", extra={"found": item})
-    return item
+    return findings, {"version": alias.main.version, "releaseId": alias.main.release_id} if settled else None
 
 
 def who_moves(before: Lock | None, outside: Outside) -> str | None:
@@ -93,9 +113,9 @@ def found_by(last: dict[str, Any]) -> list[Finding]:
     return [Finding(entry["id"], entry["text"]) for entry in last.get("findings") or ()]
 
 
-def known(last: dict[str, Any]) -> dict[str, Any]:
-    """Return what the last check that was content saw."""
-    return {key: last.get(key) for key in ("version", "releaseId")}
+def of_what_serves(last: dict[str, Any]) -> list[Finding]:
+    """Return what the last check has found of what serves: nobody can look, or should, just now."""
+    return [finding for finding in found_by(last) if finding.id in OF_WHAT_SERVES]
 
 
 def tell(findings: list[Finding], last: dict[str, Any], outside: Outside) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,11 +22,11 @@ from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.ports import Held, Outside
 from safe_deploy.domain.release import RETURNING, State
-from safe_deploy.errors import SafeDeployError
+from safe_deploy.errors import NotFoundError, SafeDeployError
 from safe_deploy.wiring import aws
 
 MOST = 20
-"""Releases that one run cleans up; the next hour goes on."""
+"""Releases that one run cleans up; the next hour goes on with those that follow."""
 
 logger = observability.logger()
 
@@ -58,11 +59,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
             not_ours.append(f"{held.kind} {held.name}")
         else:
             belongings[release_id].append(held)
-    standing, _ = look(outside)
-    found = {
-        release_id: verdict(release_id, held, standing, outside.releases, outside.executions, now)
-        for release_id, held in sorted(belongings.items())
-    }
+    found = verdicts(belongings, outside, now)
     reaping = Reaping(
         stays={release_id: entry.why for release_id, entry in found.items() if entry.stays},
         goes={release_id: entry.why for release_id, entry in found.items() if not entry.stays},
@@ -71,7 +68,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         for release_id, entry in found.items():
             if entry.stays:
                 keep(entry, belongings[release_id], reaping, outside)
-        for release_id in list(reaping.goes)[:MOST]:
+        for release_id in whose_turn(list(reaping.goes), now):
             remove(release_id, belongings[release_id], reaping, outside)
         tell(model_name, reaping, outside)
     answer = {
@@ -92,6 +89,25 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     }
     logger.info("leases", extra={"answer": answer})
     return answer
+
+
+def verdicts(belongings: dict[str, list[Held]], outside: Outside, now: datetime) -> dict[str, Verdict]:
+    """Return the verdict on each release, oldest first. Without the alias anything may be what should serve."""
+    try:
+        standing, _ = look(outside)
+    except NotFoundError as error:
+        logger.warning("nothing is removed: what is live can't be read", extra={"error": str(error)})
+        return {release_id: Verdict(True, f"nobody knows what is live: {error}") for release_id in sorted(belongings)}
+    return {
+        release_id: verdict(release_id, held, standing, outside.releases, outside.executions, now)
+        for release_id, held in sorted(belongings.items())
+    }
+
+
+def whose_turn(going: list[str], now: datetime) -> list[str]:
+    """Return those that this hour's run cleans up: the window moves on, so what can't be removed starves nobody."""
+    first = int(now.timestamp() // 3600) * MOST % max(len(going), 1)
+    return (going[first:] + going[:first])[:MOST]
 
 
 def look(outside: Outside) -> tuple[Standing, list[LiveVersion]]:

@@ -15,7 +15,7 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.evidence import gather
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.inference import LATEST, Inference
-from safe_deploy.domain.live import change_since
+from safe_deploy.domain.live import Alias, change_since
 from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
@@ -64,9 +64,8 @@ def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]
     holds = before is not None and before.holder == request.release_id
     newer = "" if holds else newer_in_line(request.release_id, outside)
     if newer:
-        superseded = f"release {newer} is newer, approved too, and waits for its turn"
-        outside.releases.audit(release.release_id, "Superseded", "take_lock", {"reason": superseded}, now)
-        return answered("superseded", before, superseded)
+        words = f"release {newer} is newer, approved too, and waits for its turn"
+        return superseded(release, words, before, outside, now)
     reason = why_waiting(before, request, outside, now)
     lock = before
     if reason is None:
@@ -76,11 +75,15 @@ def take(request: Request, release: Release, outside: Outside) -> dict[str, Any]
         except ConditionFailedError:
             lock, reason = outside.locks.read(), "another release was faster"
     mine = lock if reason is None else None
-    stale = why_stale(release, outside)
-    if stale is None and reason is None:
+    alias = live(outside)
+    newer = newer_that_serves(release, alias, outside)
+    stale = None if newer else why_stale(release, alias, outside)
+    if not newer and stale is None and reason is None:
         reason = why_unsafe(outside)
-    if mine is not None and (stale or reason):
+    if mine is not None and (newer or stale or reason):
         outside.locks.write(mine.released(), previous=mine)
+    if newer:
+        return superseded(release, f"release {newer} is newer, and production serves from it", lock, outside, now)
     if stale:
         outside.releases.audit(release.release_id, "Stale", "take_lock", {"reason": stale}, now)
         return answered("stale", lock, stale)
@@ -110,7 +113,7 @@ def why_unsafe(outside: Outside) -> str | None:
     running = outside.deployments.under_way()
     if running:
         return f"the deployment {running.deployment_id} is in progress, and its release doesn't hold the lock"
-    if outside.functions.live().is_shifting:
+    if live(outside).is_shifting:
         return "traffic is being shifted by somebody who doesn't hold the lock"
     return None
 
@@ -124,6 +127,40 @@ def newer_in_line(release_id: str, outside: Outside) -> str:
     if newer is None or newer.state is not State.APPROVED:
         return ""
     return other if outside.executions.status(newer.execution_arn) == "RUNNING" else ""
+
+
+def newer_that_serves(release: Release, alias: Alias, outside: Outside) -> str:
+    """Return the newer release that went live while this one waited, empty when there is none.
+
+    What the alias was moved to by hand doesn't count. Nor, for new data, does newer code on the old model.
+    """
+    then, now = release.champion.release_id if release.champion else "", alias.main.release_id
+    if not alias.main.serves or now == then or began(now) <= began(release.release_id):
+        return ""
+    newer = outside.releases.find(now)
+    if newer is None or newer.state not in (State.PROMOTING, State.LIVE):
+        return ""
+    return now if release.is_code_only or began(newer.trained_by) > began(release.release_id) else ""
+
+
+def began(release_id: str) -> str:
+    """Return the second in which a release began. Of two in the same second neither is the newer."""
+    return release_id.rpartition("-")[0]
+
+
+def superseded(release: Release, reason: str, lock: Lock | None, outside: Outside, now: datetime) -> dict[str, Any]:
+    """Record that a newer release took this one's place, and return the answer."""
+    outside.releases.audit(release.release_id, "Superseded", "take_lock", {"reason": reason}, now)
+    return answered("superseded", lock, reason)
+
+
+def live(outside: Outside) -> Alias:
+    """Return what the alias says. Raises RefusedError when there is none: there is nothing to shift then."""
+    try:
+        return outside.functions.live()
+    except NotFoundError as error:
+        gone = f"the alias live, or the version it points to, is gone: {error}"
+        raise RefusedError(f"{gone}. Put it right, then drop the release again") from error
 
 
 def stand_in_line(release: Release, reason: str, outside: Outside, now: datetime) -> None:
@@ -144,12 +181,12 @@ def stand_in_line(release: Release, reason: str, outside: Outside, now: datetime
         outside.releases.audit(release.release_id, "Waiting", "take_lock", {"reason": reason}, now)
 
 
-def why_stale(release: Release, outside: Outside) -> str | None:
+def why_stale(release: Release, alias: Alias, outside: Outside) -> str | None:
     """Return a sentence about what has changed since a person said yes, or None when nothing has."""
     by_hand = unacknowledged(outside.upkeep.last(), release.section("manifest").get("acknowledge") or ())
     if by_hand:
         return by_hand
-    changed = change_since(release.champion, release.live_version, outside.functions.live())
+    changed = change_since(release.champion, release.live_version, alias)
     if changed:
         return changed
     tested = release.tested_inference or Inference()

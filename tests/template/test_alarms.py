@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localaws.cloudwatch.expressions import Scope, evaluate
-from tests.template.test_template import TEXT, of_type, template
+from tests.template.test_template import FUNCTIONS, TEXT, listed, of_type, template
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 GUARDS = ("ErrorAlarm", "LatencyAlarm")
@@ -82,6 +82,46 @@ def test_one_composite_alarm_tells_of_both_and_codedeploy_watches_the_alarms_the
         "IgnorePollAlarmFailure": False,
         "Alarms": [{"Name": {"Ref": name}} for name in GUARDS],
     }
+
+
+def called_by_nobody_who_waits() -> set[str]:
+    """Functions that a rule calls, or that EventBridge's schedules may call."""
+    targets = [t["Arn"] for rule in of_type("AWS::Events::Rule").values() for t in rule["Targets"]]
+    for role in of_type("AWS::IAM::Role").values():
+        trusted = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
+        if trusted.get("Service") not in ("scheduler.amazonaws.com", "events.amazonaws.com"):
+            continue
+        for policy in role["Policies"]:
+            targets += [arn for s in policy["PolicyDocument"]["Statement"] for arn in listed(s["Resource"])]
+    return {arn["Fn::GetAtt"][0] for arn in targets if "Fn::GetAtt" in arn} & set(FUNCTIONS)
+
+
+def test_what_nobody_waits_for_is_watched_and_nothing_else() -> None:
+    alarm = ALARMS["UnattendedAlarm"]
+    metrics = [query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query]
+    watched = [{d["Name"]: d["Value"]["Ref"] for d in each["Metric"]["Dimensions"]} for each in metrics]
+    expected = called_by_nobody_who_waits()
+    assert len(expected) == 4
+    assert {each["FunctionName"] for each in watched} == expected
+    assert all(set(each) == {"FunctionName"} for each in watched)
+    assert {(m["Metric"]["Namespace"], m["Metric"]["MetricName"], m["Stat"]) for m in metrics} == {
+        ("AWS/Lambda", "AsyncEventsDropped", "Sum")
+    }
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == [{"Ref": "Topic"}]
+
+
+@pytest.mark.parametrize(("failed", "fires"), [((), False), ((0.0, 0.0), False), ((1.0,), True), ((0.0, 1.0), True)])
+def test_one_failure_of_what_nobody_waits_for_fires_whatever_the_others_do(
+    failed: tuple[float, ...], fires: bool
+) -> None:
+    """A function that wasn't called has no data."""
+    alarm = ALARMS["UnattendedAlarm"]
+    ids = tuple(query["Id"] for query in alarm["Metrics"] if "MetricStat" in query)
+    given = {name: {0: value} for name, value in zip(ids, failed, strict=False)}
+    (text,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+    found: Any = evaluate(text, Scope({name: given.get(name, {}) for name in ids}, ids, range(1)))
+    assert (found[0] > float(alarm["Threshold"])) is fires
 
 
 def test_every_alarm_is_on_the_dashboard() -> None:

@@ -15,6 +15,8 @@ from tests.fakes.aws import START
 from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 
 ENDPOINT, SCHEDULE = f"{MODEL}-{FIRST}-prod", f"{MODEL}-{FIRST}-monitor"
+GONE = "no version"
+"""What the alias points to when it can't be read."""
 
 
 @pytest.fixture
@@ -114,6 +116,40 @@ def test_an_alias_that_was_moved_to_what_never_went_live_is_found(live: Story, s
 
 
 def test_an_alias_that_was_moved_to_the_first_version_is_found(live: Story) -> None:
+    live.outside.functions.alias = "1"
+    assert check(live) == ["alias-moved"]
+
+
+def test_an_alias_that_was_deleted_is_told_once_until_it_is_put_back(live: Story) -> None:
+    """GIVEN what serves was found wrong WHEN the alias goes THEN both are known, whoever holds the lock."""
+    live.outside.endpoints.scaling.clear()
+    assert check(live) == ["scaling"]
+    before = live.outside.memory.check
+    live.outside.functions.alias = GONE
+    live.outside.memory.lock = Lock(SECOND, execution(SECOND), 2, START)
+    live.outside.executions.statuses[execution(SECOND)] = "RUNNING"
+    for _ in range(3):
+        assert check(live) == ["alias-gone", "scaling"]
+        assert metric(live) == 2.0
+    assert len(mails(live)) == 2
+    assert "is gone, so nothing answers predictions; before it was version 2" in mails(live)[1]
+    assert {**live.outside.memory.check, "findings": before["findings"]} == before, "what should serve is still known"
+    live.outside.functions.alias = "2"
+    live.outside.memory.lock = None
+    live.outside.endpoints.scaling.add(ENDPOINT)
+    assert check(live) == []
+    assert "as it should be again" in mails(live)[-1]
+
+
+def test_an_alias_that_was_never_seen_is_missed_all_the_same(story: Story) -> None:
+    story.outside.functions.alias = GONE
+    assert check(story) == ["alias-gone"]
+    assert "so nothing answers predictions" in mails(story)[0]
+
+
+def test_an_alias_that_comes_back_elsewhere_is_found(live: Story) -> None:
+    live.outside.functions.alias = GONE
+    assert check(live) == ["alias-gone"]
     live.outside.functions.alias = "1"
     assert check(live) == ["alias-moved"]
 
@@ -238,6 +274,15 @@ def test_the_next_release_does_not_build_on_it_unsaid(live: Story) -> None:
     assert answer["status"] == "refused"
     assert "doesn't exist (endpoint)" in answer["reason"]
     assert '"acknowledge": ["endpoint"]' in answer["reason"]
+
+
+def test_no_release_may_build_on_an_alias_that_is_gone(live: Story) -> None:
+    live.outside.functions.alias = GONE
+    check(live)
+    live.drop("tuesday", {"files": ["other.csv"], "acknowledge": ["alias-gone"]}, other=b"size,price\n3,4\n")
+    answer = live.register(SECOND, "tuesday")
+    assert answer["status"] == "refused"
+    assert answer["reason"].endswith("(alias-gone). Put it right: no release can build on that")
 
 
 def test_a_release_that_says_so_may_build_on_it(live: Story) -> None:

@@ -260,6 +260,67 @@ def test_one_run_is_bounded(story: Story) -> None:
     assert len(answer["waitingFor"]) == 20
 
 
+def test_what_can_not_be_removed_starves_nobody(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN more releases than a run cleans up, all but the last denied WHEN hours pass THEN the last one goes, too."""
+    last, real = "20250101-000044-ffff", story.outside.endpoints.remove_endpoint
+
+    def refuse(name: str) -> bool:
+        if last not in name:
+            raise AccessDeniedError("delete the endpoint: no")
+        return real(name)
+
+    monkeypatch.setattr(story.outside.endpoints, "remove_endpoint", refuse)
+    for number in range(45):
+        give(story, f"20250101-0000{number:02d}-ffff", PAST)
+    failed = []
+    for _ in range(3):
+        answer = reap(story)
+        failed += answer["failures"]
+        assert len(answer["failures"]) <= 20
+        story.outside.clock.advance(3600)
+    assert len(set(failed)) == 44, "everything gets its turn"
+    assert story.outside.endpoints.endpoints[f"{MODEL}-{last}-prod"].status == "Deleting"
+
+
+def test_an_alias_that_was_moved_to_no_release_costs_no_release_its_endpoint(succeeded: Story) -> None:
+    succeeded.outside.functions.alias = "1"
+    answer = reap(succeeded)
+    assert answer["removed"] == []
+    assert "moved by hand" in answer["stays"][SECOND]
+
+
+def test_without_the_alias_nothing_goes(succeeded: Story) -> None:
+    """GIVEN what may serve and what nobody needs WHEN nobody can tell which is which THEN all of it stays."""
+    give(succeeded, ORPHAN, PAST)
+    succeeded.outside.clock.advance(10**6)
+    succeeded.outside.functions.alias = "no version"
+    things = list(succeeded.outside.inventory.things)
+    answer = reap(succeeded)
+    assert set(answer["stays"]) == {ORPHAN, FIRST, SECOND}
+    assert all(why.startswith("nobody knows what is live: ") for why in answer["stays"].values())
+    assert (answer["goes"], answer["removed"], answer["failures"]) == ({}, [], [])
+    assert len(answer["endpoints"]) == 3, "what costs money is still known"
+    assert succeeded.outside.inventory.things == things, "no lease is touched"
+    assert succeeded.outside.endpoints.log == []
+    assert told(succeeded) == [], "check_production tells"
+
+
+def test_an_alias_that_goes_while_one_removes_ends_the_removing(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, endpoints = "20250102-000000-ffff", story.outside.endpoints
+    give(story, ORPHAN, PAST)
+    give(story, later, PAST)
+    remove = endpoints.remove_endpoint
+
+    def alias_goes(name: str) -> bool:
+        story.outside.functions.alias = "no version"
+        return remove(name)
+
+    monkeypatch.setattr(endpoints, "remove_endpoint", alias_goes)
+    answer = reap(story)
+    assert (len(answer["failures"]), len(answer["waitingFor"])) == (1, 1)
+    assert sorted(found.status for found in endpoints.endpoints.values()) == ["Deleting", "InService"]
+
+
 def test_a_wrong_request_is_the_callers_mistake(story: Story) -> None:
     with pytest.raises(InvalidRequestError, match="dryRun"):
         reap(story, dryRun="yes")

@@ -210,6 +210,96 @@ def test_the_newer_one_is_not_held_up_by_the_older(two: Story) -> None:
     assert two.take_lock(FIRST)["status"] == "waiting", "it has the lock, so it doesn't wait any more"
 
 
+OLD = "20260130-120000-0a1b"
+
+
+def went_live(story: Story, release_id: str, state: State = State.LIVE, trained_by: str = "") -> None:
+    story.publish(release_id, "5")
+    story.outside.functions.alias = "5"
+    record = story.outside.memory.releases.setdefault(release_id, {"releaseId": release_id})
+    record |= {"state": str(state), "kind": "code" if trained_by else "data", "trainedBy": trained_by or release_id}
+
+
+def test_the_older_one_is_superseded_once_the_newer_serves(two: Story) -> None:
+    """GIVEN a newer one that got the lock at once WHEN it went live THEN the older isn't asked about again."""
+    two.take_lock(FIRST)
+    two.outside.executions.statuses[execution(THIRD)] = "FAILED"
+    assert two.take_lock(SECOND)["status"] == "taken"
+    assert two.take_lock(FIRST)["status"] == "waiting"
+    went_live(two, SECOND)
+    two.outside.executions.statuses[execution(SECOND)] = "SUCCEEDED"
+    answer = two.take_lock(FIRST)
+    assert answer["status"] == "superseded"
+    assert answer["reason"] == f"release {SECOND} is newer, and production serves from it"
+    lock = two.outside.memory.lock
+    assert lock is not None
+    assert lock.holder == ""
+    assert [entry["event"] for entry in two.outside.memory.audit].count("Superseded") == 1
+    two.close("superseded", FIRST, error={"Error": "Superseded", "Cause": answer["reason"]})
+    assert two.outside.releases.get(FIRST).state is State.SUPERSEDED
+    (text,) = mails(two, "was superseded by a newer one")
+    assert SECOND in text
+
+
+def test_the_older_one_is_superseded_while_the_newer_still_settles(approved: Story) -> None:
+    held(approved)
+    went_live(approved, SECOND, State.PROMOTING)
+    answer = approved.take_lock()
+    assert (answer["status"], answer["holder"]) == ("superseded", SECOND)
+    lock = approved.outside.memory.lock
+    assert lock is not None
+    assert lock.holder == SECOND, "nobody takes it away"
+
+
+@pytest.mark.parametrize(
+    ("release_id", "state", "trained_by"),
+    [
+        (SECOND, State.FAILED, ""),
+        (SECOND, State.ROLLED_BACK, ""),
+        (SECOND, State.LIVE, OLD),
+        (f"{FIRST[:-4]}ffff", State.LIVE, ""),
+        (OLD, State.LIVE, ""),
+    ],
+    ids=["by hand to a failed one", "by hand to one left", "its data is still the newest", "same second", "older"],
+)
+def test_another_change_makes_it_stale_and_asks_again(
+    approved: Story, release_id: str, state: State, trained_by: str
+) -> None:
+    went_live(approved, release_id, state, trained_by)
+    assert f"production now serves from {release_id}" in stale(approved)["reason"]
+
+
+@pytest.mark.parametrize(("kind", "trained_by"), [("data", "20260201-080000-0c2d"), ("code", OLD)])
+def test_newer_code_supersedes_older_code_and_what_is_older_than_its_model(
+    approved: Story, kind: str, trained_by: str
+) -> None:
+    approved.outside.memory.releases[FIRST] |= {"kind": kind}
+    went_live(approved, SECOND, trained_by=trained_by)
+    assert approved.take_lock()["status"] == "superseded"
+
+
+def test_a_newer_one_that_was_live_already_supersedes_nobody(approved: Story) -> None:
+    went_live(approved, SECOND)
+    champion = {"releaseId": SECOND, "endpointName": "e", "version": "5", "modelDataUrl": "s3://b/m"}
+    approved.outside.memory.releases[FIRST] |= {"champion": champion, "liveVersion": "4"}
+    assert "the alias points to version 5" in stale(approved)["reason"]
+
+
+def test_without_the_alias_it_fails_and_says_so(approved: Story) -> None:
+    """Whether the hourly check has found that already or not: dropped again it would fare no better."""
+    approved.outside.functions.alias = "no version"
+    with pytest.raises(RefusedError, match="the alias live, or the version it points to, is gone") as refusal:
+        approved.take_lock()
+    assert "drop the release again" in str(refusal.value)
+    approved.call("check_production", {})
+    with pytest.raises(RefusedError, match="is gone"):
+        approved.take_lock()
+    approved.close("failed", FIRST, error={"Error": "RefusedError", "Cause": str(refusal.value)})
+    lock = approved.outside.memory.lock
+    assert lock is not None
+    assert lock.holder == "", "nobody has to wait for it"
+
+
 @pytest.mark.parametrize("gone", ["ABORTED", None])
 def test_a_newer_one_that_was_stopped_supersedes_nobody(two: Story, gone: str | None) -> None:
     two.take_lock(SECOND)

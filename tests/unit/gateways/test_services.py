@@ -746,6 +746,32 @@ def test_what_releases_have_is_found_by_name_with_tags_and_instances(stub: Stub)
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ValidationException", "Could not find the endpoint configuration 'c'."),
+        ("AccessDeniedException", "not authorized to perform: sagemaker:DescribeEndpointConfig"),
+    ],
+)
+def test_an_endpoint_without_a_config_of_ours_runs_on_and_costs(stub: Stub, code: str, message: str) -> None:
+    """SageMaker lets a config go while its endpoint runs; and a person may give an endpoint one of another name."""
+    sagemaker = stub("sagemaker")
+    listed(stub, "Endpoints", ["m-2-prod", "m-2-gone"])
+    sagemaker.add_response("list_tags", {"Tags": []}, {"ResourceArn": f"{SAGEMAKER}:x/m-2-prod"})
+    variants = [{"VariantName": "AllTraffic", "CurrentInstanceCount": 3}]
+    sagemaker.add_response("describe_endpoint", described(EndpointConfigName="c", ProductionVariants=variants))
+    sagemaker.add_client_error("describe_endpoint_config", code, message)
+    sagemaker.add_response("list_tags", {"Tags": []}, {"ResourceArn": f"{SAGEMAKER}:x/m-2-gone"})
+    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint 'm-2-gone'.")
+    listed(stub, "EndpointConfigs", [])
+    listed(stub, "Models", [])
+    stub("scheduler").add_response("list_schedules", {"Schedules": []})
+    stub("cloudwatch").add_response("describe_alarms", {"MetricAlarms": []})
+    (endpoint,) = AwsInventory("m").held()
+    found = (endpoint.name, endpoint.status, endpoint.instance_type, endpoint.instances)
+    assert found == ("m-2-prod", "InService", "unknown", 3)
+
+
 def test_a_lease_is_a_tag(stub: Stub) -> None:
     sagemaker, held = stub("sagemaker"), Held("model", "m", f"{SAGEMAKER}:model/m")
     tag = {"Key": "safe-deploy:expires", "Value": "2026-01-31T12:00:00Z"}

@@ -15,7 +15,7 @@ from typing import Any
 from safe_deploy.domain.live import Alias
 from safe_deploy.domain.monitoring import iso, parse_time
 from safe_deploy.domain.ports import Execution, Executions, Held, Releases
-from safe_deploy.domain.release import Release, is_final
+from safe_deploy.domain.release import Release, State, is_final
 from safe_deploy.errors import InvalidRequestError, NotFoundError
 
 OWNER, RELEASE, EXPIRES = "safe-deploy:model", "safe-deploy:release", "safe-deploy:expires"
@@ -134,6 +134,8 @@ def _unowned(release: Release, standing: Standing, cut_off: datetime | None, now
     if cut_off is not None and now < cut_off + TIDYING:
         words = f"it is {release.state}, its execution ended at {iso(cut_off)}, and is being tidied up after"
         return Verdict(True, words)
+    if standing.live is None and release.state is State.LIVE:
+        return Verdict(True, "it is Live on record, and the alias was moved by hand to what is no release")
     if release.release_id not in standing.predecessors or release.item.get("retiredAt"):
         return Verdict(False, f"it is {release.state}, and nobody runs or keeps it")
     until = standing.grace_ends

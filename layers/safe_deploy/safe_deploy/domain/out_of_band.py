@@ -14,11 +14,11 @@ from safe_deploy.domain.live import Alias
 from safe_deploy.domain.ports import Endpoints
 from safe_deploy.domain.release import Release, State
 
-ALIAS_MOVED, WEIGHTS_LEFT = "alias-moved", "weights-left"
+ALIAS_GONE, ALIAS_MOVED, WEIGHTS_LEFT = "alias-gone", "alias-moved", "weights-left"
 ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT = "endpoint", "endpoint-config", "environment"
 SCALING, SCHEDULE = "scaling", "schedule"
 OF_WHAT_SERVES = (ENDPOINT, ENDPOINT_CONFIG, ENVIRONMENT, SCALING, SCHEDULE)
-IDS = (ALIAS_MOVED, WEIGHTS_LEFT, *OF_WHAT_SERVES)
+IDS = (ALIAS_GONE, ALIAS_MOVED, WEIGHTS_LEFT, *OF_WHAT_SERVES)
 NO_OBSTACLE = (SCALING, SCHEDULE)
 """Findings that don't change what a candidate is compared with: they are told, and hold up nobody."""
 
@@ -33,6 +33,13 @@ class Finding:
     def to_item(self) -> dict[str, str]:
         """Return the finding as it stands in the records."""
         return {"id": self.id, "text": self.text}
+
+
+def alias_gone(last: Mapping[str, Any]) -> Finding:
+    """Return the finding when there is no alias, which `last` may have seen."""
+    since = f"; before it was version {last['version']}" if last.get("version") else ""
+    what = "the alias live, or the version it points to, is gone, so nothing answers predictions"
+    return Finding(ALIAS_GONE, what + since)
 
 
 def alias_moved(alias: Alias, record: Release | None, last: Mapping[str, Any]) -> Finding | None:
@@ -90,9 +97,12 @@ def serving(alias: Alias, record: Release | None, endpoints: Endpoints) -> Itera
 
 def unacknowledged(last: Mapping[str, Any], acknowledged: Sequence[str]) -> str | None:
     """Return a sentence when production was changed by hand and a manifest doesn't say that it knows."""
-    found = [f for f in last.get("findings") or () if f["id"] not in (*NO_OBSTACLE, *acknowledged)]
+    known = {*NO_OBSTACLE, *acknowledged} - {ALIAS_GONE}
+    found = [f for f in last.get("findings") or () if f["id"] not in known]
     if not found:
         return None
     told = "; ".join(f"{entry['text']} ({entry['id']})" for entry in found)
+    if any(entry["id"] == ALIAS_GONE for entry in found):
+        return f"production was changed by hand: {told}. Put it right: no release can build on that"
     ids = ", ".join(f'"{entry["id"]}"' for entry in found)
     return f'production was changed by hand: {told}. Put it right, or say in manifest.json "acknowledge": [{ids}]'

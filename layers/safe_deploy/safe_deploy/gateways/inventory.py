@@ -9,7 +9,7 @@ from typing import Any
 from safe_deploy.config import setting
 from safe_deploy.domain.leases import EXPIRES
 from safe_deploy.domain.ports import Held
-from safe_deploy.errors import NotFoundError
+from safe_deploy.errors import AccessDeniedError, NotFoundError
 from safe_deploy.gateways.clients import client, translating
 
 LISTED = (
@@ -58,9 +58,10 @@ class AwsInventory:
             return Held(kind, name, arn, tags, since.astimezone(UTC))
         with translating(f"describe the endpoint {name}"):
             described = client("sagemaker").describe_endpoint(EndpointName=name)
-            config = client("sagemaker").describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
         counts = {v["VariantName"]: v.get("CurrentInstanceCount") for v in described.get("ProductionVariants", [])}
-        variants = config["ProductionVariants"]
+        variants = self._variants(described["EndpointConfigName"])
+        if variants is None:  # the endpoint runs on, and costs
+            variants = [{"VariantName": variant, "InstanceType": "unknown"} for variant in counts]
         return Held(
             kind,
             name,
@@ -71,6 +72,17 @@ class AwsInventory:
             instance_type=", ".join(sorted({str(v.get("InstanceType", "serverless")) for v in variants})),
             instances=sum(int(counts.get(v["VariantName"]) or v.get("InitialInstanceCount", 0)) for v in variants),
         )
+
+    @staticmethod
+    def _variants(config_name: str) -> list[dict[str, Any]] | None:
+        """Return what a config says; None when somebody has deleted it, or given the endpoint one that isn't ours."""
+        try:
+            with translating(f"describe the endpoint config {config_name}"):
+                found = client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)
+        except (NotFoundError, AccessDeniedError):
+            return None
+        variants: list[dict[str, Any]] = found["ProductionVariants"]
+        return variants
 
     @staticmethod
     def _pages(service: str, operation: str, listed: str, **asked: Any) -> Iterator[dict[str, Any]]:
