@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.stack import CliError, Stack
+from cli.text import on_one_line
 
 SHOWN = ("sourceIp", "via", "reason", "evidenceDigest", "problem", "userAgent")
 EXACT_INTEGERS = 2**53
@@ -36,9 +37,13 @@ class Entry:
     @property
     def line(self) -> str:
         """The entry for a terminal."""
-        details = [f"{name}={self.detail[name]}" for name in SHOWN if self.detail.get(name)]
+        details = [f"{name}={on_one_line(self.detail[name])}" for name in SHOWN if self.detail.get(name)]
         warning = "" if self.is_genuine else "  !! CHANGED since it was written"
-        return f"{self.at}  {self.event}  by {self.actor}" + "".join(f"\n    {part}" for part in details) + warning
+        return (
+            f"{self.at}  {on_one_line(self.event)}  by {on_one_line(self.actor)}"
+            + "".join(f"\n    {part}" for part in details)
+            + warning
+        )
 
 
 def trail(stack: Stack, release_id: str) -> Iterator[Entry]:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from cli.stack import Stack
+from cli.text import on_one_line
 
 SECTIONS = ("state", "reason", "createdAt", "updatedAt", "executionArn", "evidenceDigest", "decision", "closing")
 
@@ -14,7 +15,9 @@ SECTIONS = ("state", "reason", "createdAt", "updatedAt", "executionArn", "eviden
 def releases(stack: Stack, count: int) -> str:
     """The newest releases, one a line: id, state, reason."""
     found = islice(stack.items("TableName", "RELEASE", newest_first=True), count)
-    lines = [f"{item['releaseId']}  {item['state']:<17} {item.get('reason', '')}".rstrip() for item in found]
+    lines = [
+        f"{item['releaseId']}  {item['state']:<17} {on_one_line(item.get('reason', ''))}".rstrip() for item in found
+    ]
     return "\n".join(lines) or "There is no release yet."
 
 
@@ -25,4 +28,4 @@ def status(stack: Stack, release_id: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, indent=2)
+    return on_one_line(value) if isinstance(value, str) else json.dumps(value, indent=2)

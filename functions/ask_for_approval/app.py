@@ -1,6 +1,7 @@
 """Ask people for a decision: fetch and seal the token of the task that waits, gather the evidence, mail the links.
 
 Called by the state `Send Request`, beside which `Await Decision` waits. A retried call supersedes the earlier link.
+Called again by `Look for a Decision` when the time is up: one that is recorded counts, though nobody handed it over.
 No link is ever logged.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain import notices
-from safe_deploy.domain.approval import Approval
+from safe_deploy.domain.approval import Approval, Delivery
 from safe_deploy.domain.asking import Invitation, invite, reminder_time, rule_for, send
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.figures import moment
@@ -31,9 +32,14 @@ logger = observability.logger()
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"status": "asked" | "tokenLost"}. The answer comes from people, by decide_approval or decide_release."""
+    """Return {"status": "asked" | "tokenLost"}. The answer comes from people, by decide_approval or decide_release.
+
+    When the time is up, return that answer as they would have handed it over, or {"decision": "none"}.
+    """
     outside = outside or aws()
     request = Asking.read(event, "the request")
+    if event.get("timeIsUp") is True:
+        return last_look(request, outside)
     release = outside.releases.get(request.release_id)
     previous = release.item.get("approvalId")
     if previous and _is_answered(previous, request, outside):
@@ -52,13 +58,18 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         return {"status": "asked"}
     set_reminder(request, approval, outside)
     site, until = config.setting("APPROVAL_URL"), moment(approval.deadline)
-    send(
+    unsent = send(
         invitations,
         site,
-        lambda url: notices.approval_request(config.model_name(), evidence.content, url, until),
+        lambda url: notices.approval_request(
+            config.model_name(), evidence.content, url, until, approval.rule, len(invitations)
+        ),
         as_html,
         outside,
     )
+    if unsent:
+        notice = notices.not_mailed(config.model_name(), release.release_id, unsent)
+        outside.topic.publish(notice.subject, notice.text)
     outside.releases.audit(
         release.release_id,
         "Asked for approval",
@@ -67,13 +78,25 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
             "approvalId": approval.approval_id,
             "evidenceDigest": evidence.digest,
             "until": iso(approval.deadline),
-            "sentTo": [invitation.email or "the topic" for invitation in invitations],
+            "sentTo": [invitation.email or "the topic" for invitation in invitations if invitation.email not in unsent],
+            "notSentTo": unsent,
             **approval.rule.to_item(),
         },
         outside.clock.now(),
     )
     logger.info("asked for approval", extra={"release": release.release_id, "digest": evidence.digest})
     return {"status": "asked"}
+
+
+def last_look(request: Asking, outside: Outside) -> dict[str, str]:
+    """Return what people decided in time, if it never reached the release."""
+    approval_id = outside.releases.get(request.release_id).item.get("approvalId")
+    approval = outside.approvals.find(approval_id) if approval_id else None
+    if approval is None or not approval.is_decided:
+        return {"decision": "none"}
+    outside.approvals.delivered(approval.approval_id, Delivery.DELIVERED, outside.clock.now())
+    logger.info("decided, and never handed over", extra={"release": request.release_id, "state": approval.state})
+    return approval.answer()
 
 
 def set_reminder(request: Asking, approval: Approval, outside: Outside) -> None:

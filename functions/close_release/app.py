@@ -119,6 +119,8 @@ def reason_for(request: Request, release: Release | None) -> str:
     if request.outcome == "live":
         return ""
     said = reason_of(request.error)
+    if request.outcome == "failed" and decision.get("decision") == "reject":
+        said = f"rejected by {decision['by']}: {decision['reason']}; then {said}"
     stopped = (release.item.get("stoppedBy") or {}) if release else {}
     if stopped and request.outcome in ("rolledBack", "failed"):
         said = f"{stopped['by']} went back to what served before: {stopped['reason']}; {said}"
@@ -161,7 +163,9 @@ def break_glass_note(release: Release) -> list[str]:
         return []
     firing = ", ".join(check["firing"])
     found = f"although {firing} fired" if firing else "with the alarms on what was live left out; none fired"
-    return [f"Break glass: traffic was allowed to shift {found}. Asked for by {glass.by}: {glass.reason}"]
+    return [
+        f"Break glass: traffic was allowed to shift {found}. Asked for by {glass.by}: {notices.quoted(glass.reason)}"
+    ]
 
 
 def free_lock(release_id: str, outside: Outside) -> None:

@@ -47,10 +47,13 @@ def decide(visit: Visit, outside: Outside) -> Page:
         try:
             taken = take_form(form, opened, visit, outside)
         except IllegalTransitionError:
+            opened.record("Refused: the release doesn't wait any more", visit, outside)
             return pages.not_waiting(model_name, approval)
         if isinstance(taken, Page):
             return taken
         approval = taken
+    elif form.choice:
+        opened.record("Refused: a form that came after the end", visit, outside, state=str(approval.state))
     approval = deliver(approval, model_name, outside)
     logger.info("approval", extra={"release": approval.release_id, "state": approval.state})
     if approval.is_open(outside.clock.now()):
@@ -80,7 +83,12 @@ def take_form(form: DecisionForm, opened: Opened, visit: Visit, outside: Outside
         opened.record("Refused: a form that was filled in wrongly", visit, outside, problem=str(error))
         return ask_again(form, with_new_form(approval, outside), outside, str(error))
     after = record(approval, decision_of(form, opened.holder, visit, outside), outside)
-    return after or ask_again(form, read_again(approval, outside), outside, CHANGED)
+    if after is None:
+        opened.record("Refused: somebody else was faster", visit, outside)
+        return ask_again(form, read_again(approval, outside), outside, CHANGED)
+    if after is approval:
+        opened.record("Refused: this person has agreed before", visit, outside)
+    return after
 
 
 def with_new_form(approval: Approval, outside: Outside) -> Approval:

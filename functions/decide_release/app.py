@@ -12,13 +12,14 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain.approval import Approval
+from safe_deploy.domain.audit import NO_RELEASE
 from safe_deploy.domain.deciding import deliver, record
 from safe_deploy.domain.decision import Decision, Via
 from safe_deploy.domain.fields import Fields, parse_json
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
-from safe_deploy.domain.visit import BODY_LIMIT, CHOICES, REASON_LIMIT, Visit, is_plain
+from safe_deploy.domain.visit import CHOICES, REASON_LIMIT, Visit
 from safe_deploy.errors import IllegalTransitionError, InvalidRequestError, NotFoundError, RefusedError, TransientError
 from safe_deploy.wiring import aws
 
@@ -42,29 +43,47 @@ class Request:
     def from_event(cls, event: dict[str, Any]) -> Request:
         """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
         visit = Visit.from_event(event)
-        iam = ((event.get("requestContext") or {}).get("authorizer") or {}).get("iam") or {}
-        if not iam.get("userArn"):
-            raise RefusedError("the caller isn't known: the route must demand IAM")
-        given = Fields(parse_json(visit.body[:BODY_LIMIT], "the request"), "the request")
+        given = Fields(parse_json(visit.content, "the request"), "the request")
         choice, evidence = given.choice("decision", CHOICES), given.text("evidenceDigest", maximum=64)
-        reason = given.text("reason", maximum=REASON_LIMIT) if given.value("reason") else ""
+        reason = given.prose("reason", maximum=REASON_LIMIT) if given.value("reason") else ""
         given.end()
         if choice == "reject" and not reason:
             given.fail("reason", "is needed to reject")
-        if not is_plain(reason):
-            given.fail("reason", "must be plain text")
-        return cls(check_release_id(visit.approval_id), choice, evidence, reason, str(iam["userArn"]), visit)
+        return cls(check_release_id(visit.approval_id), choice, evidence, reason, caller_of(event), visit)
+
+    def refuse(self, why: str, outside: Outside, **detail: str) -> None:
+        """Add to the audit trail that a caller's decision wasn't taken."""
+        now = outside.clock.now()
+        outside.releases.audit(self.release_id, f"Refused: {why}", self.caller, {**self.visit.facts, **detail}, now)
+
+
+def caller_of(event: dict[str, Any]) -> str:
+    """Return the caller's ARN. Raises RefusedError when the route demands none."""
+    iam = ((event.get("requestContext") or {}).get("authorizer") or {}).get("iam") or {}
+    if not iam.get("userArn"):
+        raise RefusedError("the caller isn't known: the route must demand IAM")
+    return str(iam["userArn"])
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return what is decided now, as HTTP API takes it."""
     try:
-        return answered(200, decide(Request.from_event(event), outside or aws()))
+        return answered(200, decide(read(event, outside or aws()), outside or aws()))
     except tuple(kind for kind, _ in STATUS) as error:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         logger.info("no decision", extra={"status": status, "reason": str(error)})
         return answered(status, {"message": str(error)})
+
+
+def read(event: dict[str, Any], outside: Outside) -> Request:
+    """Return the request. Raises InvalidRequestError, which is recorded, when it isn't one."""
+    try:
+        return Request.from_event(event)
+    except InvalidRequestError as error:
+        facts = Visit.from_event(event).facts
+        outside.releases.audit(NO_RELEASE, f"Refused: {error}", caller_of(event), facts, outside.clock.now())
+        raise
 
 
 def decide(request: Request, outside: Outside) -> dict[str, Any]:
@@ -82,10 +101,19 @@ def decide(request: Request, outside: Outside) -> dict[str, Any]:
             request.caller,
             request.visit.user_agent,
         )
-        after = record(approval, decision, outside)
+        try:
+            after = record(approval, decision, outside)
+        except IllegalTransitionError:
+            request.refuse("the release doesn't wait any more", outside)
+            raise
         if after is None:
+            request.refuse("somebody else was faster", outside)
             raise TransientError("somebody decides about this release just now; look, then try again")
+        if after is approval:
+            request.refuse("this person has agreed before", outside)
         approval = after
+    elif approval.decided and (approval.decided.choice, approval.decided.identity) != (request.choice, request.caller):
+        request.refuse("another decision was made before", outside, state=str(approval.state))
     approval = deliver(approval, config.model_name(), outside)
     logger.info("approval", extra={"release": approval.release_id, "state": approval.state, "by": request.caller})
     return {
@@ -99,15 +127,17 @@ def decide(request: Request, outside: Outside) -> dict[str, Any]:
 def approval_of(request: Request, outside: Outside) -> Approval:
     """Return the approval that a release waits for. Raises NotFoundError, RefusedError when it isn't what was seen."""
     release = outside.releases.get(request.release_id)
-    approval = outside.approvals.find(str(release.item.get("approvalId", "")))
+    asked = release.item.get("approvalId")
+    approval = outside.approvals.find(asked) if asked else None
     if approval is None:
         raise NotFoundError(f"nobody is asked about release {release.release_id}")
     if approval.evidence_digest != request.evidence_digest:
-        detail = {**request.visit.facts, "approvalId": approval.approval_id, "seen": request.evidence_digest}
-        now = outside.clock.now()
-        outside.releases.audit(release.release_id, "Refused: other evidence was seen", request.caller, detail, now)
+        request.refuse(
+            "other evidence was seen", outside, approvalId=approval.approval_id, seen=request.evidence_digest
+        )
         raise RefusedError("the evidence that you have seen is not what the release is asked about; look again")
     if not approval.is_open(outside.clock.now()) and not approval.is_decided:
+        request.refuse("the decision came after the end", outside, state=str(approval.state))
         raise IllegalTransitionError(f"the approval of release {release.release_id} is {approval.state}")
     return approval
 

@@ -44,7 +44,7 @@ class Request:
         """Read the event. Raises InvalidRequestError, naming the field that is wrong."""
         given = Fields(event, "the request")
         asked = Fields(given.value("asked"), "the input")
-        reason, by = asked.text("reason", maximum=2000), asked.text("by", maximum=200)
+        reason, by = asked.prose("reason", maximum=2000), asked.line("by", maximum=200)
         release_id = check_release_id(asked.value("releaseId")) if "releaseId" in asked else None
         asked.end()
         return cls(

@@ -68,6 +68,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
 
 def register(request: Request, outside: Outside) -> dict[str, Any]:
     """Register the drop once; tell again what became of it when asked again."""
+    config.check_approvers()
     releases, now = outside.releases, outside.clock.now()
     owner = releases.register(request.release_id, request.drop, request.execution_arn, now)
     if owner is not None:

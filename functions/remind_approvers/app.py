@@ -57,14 +57,15 @@ def remind(approval: Approval, outside: Outside) -> int:
     except ConditionFailedError as error:
         raise TransientError("somebody visits the approval just now") from error
     until = moment(approval.deadline)
-    send(
+    unsent = send(
         invitations,
         config.setting("APPROVAL_URL"),
         lambda url: notices.approval_reminder(config.model_name(), approval.release_id, url, until),
         as_html,
         outside,
     )
-    detail = {"approvalId": approval.approval_id, "sentTo": [each.email or "the topic" for each in invitations]}
+    sent = [each.email or "the topic" for each in invitations if each.email not in unsent]
+    detail = {"approvalId": approval.approval_id, "sentTo": sent, "notSentTo": unsent}
     outside.releases.audit(approval.release_id, "Reminded", "remind_approvers", detail, outside.clock.now())
-    logger.info("reminded", extra={"release": approval.release_id, "mails": len(invitations)})
-    return len(invitations)
+    logger.info("reminded", extra={"release": approval.release_id, "mails": len(sent)})
+    return len(sent)

@@ -42,6 +42,6 @@ def show(visit: Visit, outside: Outside) -> Page:
         return pages.settled(config.model_name(), visit.link, approval)
     evidence = load_evidence(approval, outside, config.setting("ARTIFACT_BUCKET"))
     if evidence is None:
-        logger.error("evidence differs from its digest", extra={"release": approval.release_id})
+        logger.error("the evidence is gone, or differs from its digest", extra={"release": approval.release_id})
         return pages.undecidable(approval)
     return pages.pending(config.model_name(), visit.link, approval, evidence)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Protocol
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
@@ -59,7 +59,7 @@ class Page(HTMLParser):
         if tag == "a" and found.get("href"):
             self.links.append(found["href"])
         if tag == "form":
-            self.forms.append(Form(found.get("method", "get").upper(), found.get("action", "")))
+            self.forms.append(Form(found.get("method", "get").upper(), urldefrag(found.get("action", "")).url))
         if not self.forms or not found.get("name"):
             return
         if tag == "button":

@@ -169,6 +169,8 @@ class FakeApprovals:
 
     def add_holder(self, approval: Approval, holder: Holder) -> Approval:
         self._check(approval)
+        if self.memory.approvals[approval.approval_id].holders != approval.holders:
+            raise ConditionFailedError(f"approval {approval.approval_id} has changed")
         self._change(approval.approval_id, holders=(*approval.holders, holder))
         return replace(approval, holders=(*approval.holders, holder))
 

@@ -164,6 +164,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
             "reason": "",
             "evidenceDigest": "d1",
         },
+        "Look for a Decision": payload({"decision": "none"}),
         "Remove Dev Endpoint": [payload({"done": False}), payload({"done": True})],
         "Approve Model": {"ModelPackageArn": "arn"},
         "Take Release Lock": payload({"status": "taken", "fencingToken": 1}),

@@ -297,10 +297,60 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_no() -> None:
     assert outcome.path[-1] == "Release Rejected"
 
 
-def test_an_approval_expires() -> None:
-    outcome = release(Await_Decision=TaskError("States.Timeout", "too late"))
-    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Approval Expired", "expired")
+THERE_STILL = payload({"done": False, "keptBy": "", "waitingFor": ["traffic to leave the endpoint e"]})
+
+
+def test_what_can_not_be_removed_is_told_and_holds_no_lock() -> None:
+    outcome = release(Create_Production_Endpoint=DENIED, Clean_Up=THERE_STILL)
+    assert outcome.path[-1] == "Release Failed"
+    assert outcome.path.count("Clean Up") == 120
+    assert closed_as(outcome)["cleanUp"]["Cause"] == "waited in vain for traffic to leave the endpoint e"
+
+
+def test_a_dev_endpoint_that_can_not_be_removed_ends_the_release() -> None:
+    outcome = release(Remove_Dev_Endpoint=THERE_STILL)
+    assert (outcome.path[-1], closed_as(outcome)["state"]) == ("Release Failed", "Remove Dev Endpoint")
     assert "Clean Up" in outcome.path
+
+
+def test_a_predecessor_that_is_not_removed_in_time_is_told() -> None:
+    outcome = release(Retire_Predecessor=THERE_STILL)
+    assert outcome.path[-1] == "Live but Not Settled"
+    assert "could not be removed in time" in outcome.requests["Tell Without Record"][0]["Message"]
+
+
+UP = TaskError("States.Timeout", "too late")
+
+
+def test_an_approval_expires() -> None:
+    outcome = release(Await_Decision=UP)
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Approval Expired", "expired")
+    assert outcome.requests["Look for a Decision"][0]["Payload"]["timeIsUp"] is True
+    assert "Clean Up" in outcome.path
+
+
+@pytest.mark.parametrize(("decision", "end"), [("approved", "Release Live"), ("rejected", "Release Rejected")])
+def test_a_decision_that_was_recorded_and_not_handed_over_counts_when_the_time_is_up(decision: str, end: str) -> None:
+    recorded = payload({"decision": decision, "by": "Ada", "reason": "late", "evidenceDigest": "d1"})
+    outcome = release(Await_Decision=UP, Look_for_a_Decision=recorded)
+    assert outcome.path[-1] == end
+
+
+@pytest.mark.parametrize("failure", [DENIED, UP])
+def test_where_nobody_knows_whether_it_was_decided_the_release_fails(failure: TaskError) -> None:
+    outcome = release(Await_Decision=UP, Look_for_a_Decision=failure)
+    assert (outcome.path[-1], closed_as(outcome)["state"]) == ("Release Failed", "Ask for Approval")
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [({}, 72 * 3600), ({"approvalSeconds": 7200}, 7200)])
+def test_people_have_the_time_that_the_policy_gives_them_or_else_the_stack(
+    policy: dict[str, int], seconds: int
+) -> None:
+    answer = registered()
+    outcome = release(Register_Drop=payload({**answer, "limits": {**answer["limits"], **policy}}))
+    assert outcome.requests["Send Request"][0]["Payload"]["expiresInSeconds"] == seconds
+    assert outcome.requests["Await Decision"][0]["expiresInSeconds"] == seconds
+    assert outcome.requests["Check Gates"][0]["Payload"]["hosting"]["approvalSeconds"] == seconds
 
 
 LOST = payload({"status": "tokenLost"})

@@ -239,6 +239,30 @@ def test_an_endpoint_that_fails_is_removed_again(status: str) -> None:
     assert outcome.requests["Clean Up"][0]["Payload"] == {"releaseId": GOOD, "scope": "all"}
 
 
+IN_THE_WAY = payload({"done": False, "keptBy": "", "waitingFor": ["endpoint e, which is Deleting"]})
+
+
+def test_what_can_not_be_removed_again_is_told() -> None:
+    outcome = rollback(ANEW, Read_Production_Endpoint=DENIED, Clean_Up=IN_THE_WAY)
+    assert outcome.path[-1] == "Rollback Failed"
+    assert outcome.path.count("Clean Up") == 120
+    assert closed_as(outcome)["cleanUp"]["Cause"] == "waited in vain for endpoint e, which is Deleting"
+
+
+def test_what_one_came_from_and_can_not_be_retired_is_told() -> None:
+    outcome = rollback(Retire_Release=IN_THE_WAY)
+    assert outcome.path[-1] == "Restored but Not Settled"
+    assert "could not be removed" in outcome.requests["Tell of Leftovers"][0]["Message"]
+
+
+def test_a_hook_that_is_silent_does_not_hold_the_way_back_up() -> None:
+    outcome = rollback(ANEW, Read_Deployment={"DeploymentInfo": {"Status": "InProgress"}})
+    assert outcome.path[-1] == "Rollback Failed"
+    assert outcome.path.count("Read Deployment") == 60
+    assert outcome.path.index("Call Off the Shift") < outcome.path.index("Clean Up")
+    assert "still InProgress after 5 minutes" in closed_as(outcome)["error"]["Cause"]
+
+
 def test_an_endpoint_that_never_comes_up_is_given_up_and_removed() -> None:
     outcome = rollback(ANEW, Read_Production_Endpoint={"EndpointStatus": "Creating"})
     assert outcome.path[-1] == "Rollback Failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,3 +92,41 @@ def test_every_named_error_exists(machine: str, name: str, state: dict[str, Any]
         for error in rule["ErrorEquals"]:
             if not error.startswith(AWS_PREFIXES):
                 assert issubclass(getattr(errors, error), Exception)
+
+
+COUNTS = re.compile(r"\$(checks|looks|lost|turn) (<|<=|>) \d+")
+ENDLESS = {
+    ("release", "Wait for Our Turn"): "the lock's holder ends, or a newer release takes the place",
+    ("release", "Wait for Traffic"): "watch_shift counts its own looks",
+}
+"""Waits in circles that no machine counts, and what ends them."""
+
+
+def _follows(state: dict[str, Any]) -> Iterator[str]:
+    """The states after one, unless it is a choice that counts how often it was come to."""
+    rules = state.get("Choices", [])
+    if any(COUNTS.search(rule["Condition"]) for rule in rules):
+        return
+    yield from (rule["Next"] for rule in (*rules, *state.get("Catch", [])))
+    yield from (state[member] for member in ("Next", "Default") if member in state)
+
+
+def _circles(states: dict[str, Any]) -> Iterator[str]:
+    """Every Wait that may come again for ever."""
+    for name, state in states.items():
+        for branch in state.get("Branches", []):
+            yield from _circles(branch["States"])
+        after: set[str] = set()
+        ahead = [name]
+        while ahead:
+            new = set(_follows(states[ahead.pop()])) - after
+            after |= new
+            ahead += new
+        if state["Type"] == "Wait" and name in after:
+            yield name
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_wait_is_counted(machine: str) -> None:
+    found = set(_circles(json.loads(definition(machine))["States"]))
+    assert found == {name for of, name in ENDLESS if of == machine}

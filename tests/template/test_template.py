@@ -145,8 +145,19 @@ def test_who_shows_an_approval_can_decide_nothing() -> None:
     assert set(on_records) == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
     counting = on_records["dynamodb:UpdateItem"]["Condition"]
     assert counting == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ATTEMPTS"]}}
+    reading = on_records["dynamodb:GetItem"]["Condition"]
+    assert reading == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["APPROVAL"]}}, "and no task's token"
+    assert shown["UseTheKey"]["Condition"] == {"Null": {"kms:EncryptionContext:releaseId": "true"}}
     others = {a for s in shown.values() if about_table(s) != "Table" for a in listed(s["Action"])}
     assert others == {"dynamodb:PutItem", "s3:GetObject", "kms:Decrypt"}
+
+
+def test_no_function_adds_to_its_traces() -> None:
+    """What only AWS writes into them, names of functions and states, is no secret."""
+    for path in [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers/safe_deploy/safe_deploy").rglob("*.py")]:
+        text = path.read_text()
+        assert "xray" not in text, path
+        assert "Tracer" not in text, path
 
 
 def test_the_audit_trail_can_only_be_added_to() -> None:

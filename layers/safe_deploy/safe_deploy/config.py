@@ -27,6 +27,12 @@ def approver_emails() -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, given)))
 
 
+def check_approvers() -> None:
+    """Raise ConfigurationError when people are to get personal links, and nobody is there to send them."""
+    if approver_emails() and not optional("SENDER_EMAIL"):
+        raise ConfigurationError("the stack has ApproverEmails but no SenderEmail: personal links need a sender")
+
+
 def model_name() -> str:
     """Return MODEL_NAME, which every resource of a release begins with."""
     return check_model_name(setting("MODEL_NAME"))

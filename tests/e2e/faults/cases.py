@@ -13,6 +13,7 @@ RELEASES = (
     Scenario("a good release", "Release Live"),
     Scenario("a person says no", "Release Rejected", decision="reject"),
     Scenario("a good release of code alone", "Release Live", code=True),
+    Scenario("a decision is recorded and never handed over", "Release Live", undelivered=True),
     Scenario("the deployment's answer is lost", "Release Live", lost="Shift Traffic"),
     Scenario("the candidate is slower under traffic", "Rolled Back", worse=True),
     Scenario("a hook reports a failure", "Rolled Back", hook_fails=True),

@@ -7,7 +7,7 @@ import re
 from tests.e2e.faults.rehearsal import Rehearsal
 from tests.e2e.faults.rows import LEFT, REHEARSED, Row
 from tests.e2e.faults.states import ends, label, passes, tasks
-from tests.fakes.story import FIRST
+from tests.fakes.story import FIRST, MODEL
 
 
 def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
@@ -60,12 +60,17 @@ def _outcome(rehearsal: Rehearsal) -> str | None:
     return f"{words}, recorded as {recorded}" if words and recorded else None
 
 
+OF_WHAT_IS_LIVE = ("", "-prod", "-monitor", "-errors", "-latency")
+"""Endings of what a live release needs: its model, endpoint, schedule and alarms."""
+
+
 def _left(rehearsal: Rehearsal) -> list[str]:
     """What nobody owns any more: not the live release's, and no lock."""
     world = rehearsal.story.outside
     owner = world.functions.live().main.release_id
     kinds = {**rehearsal.account.made(), "scaling": world.endpoints.scaling}
-    left = [f"{kind} {_plain(name)}" for kind, names in kinds.items() for name in sorted(names) if owner not in name]
+    kept = {f"{MODEL}-{owner}{ending}" for ending in OF_WHAT_IS_LIVE}
+    left = [f"{kind} {_plain(name)}" for kind, names in kinds.items() for name in sorted(names) if name not in kept]
     lock = world.memory.lock
     return [*left, *(["the lock"] if lock is not None and lock.holder else [])]
 

@@ -73,6 +73,8 @@ class Scenario:
     """Whether only the inference code is released."""
     stale: bool = False
     """Whether the inference code is deployed anew after the yes, which voids it."""
+    undelivered: bool = False
+    """Whether the person's decision is recorded, and who hands it over dies."""
     denied: tuple[str, ...] = ()
     """States whose calls are refused, so that the machine takes its ways out."""
     lost: str = ""
@@ -288,7 +290,7 @@ class Rehearsal:
             return self.account.call(task)
         function, payload = function_of(task.arguments["FunctionName"]), task.arguments["Payload"]
         answer = self._call(function, payload, crash_at, noted=noted)
-        if function == "ask_for_approval" and answer["status"] == "asked":
+        if function == "ask_for_approval" and answer.get("status") == "asked":
             self._decide()
         return {"StatusCode": 200, "Payload": answer}
 
@@ -316,12 +318,15 @@ class Rehearsal:
         world, strike = self.story.outside, self._end_waiting
         if not world.executions.waiting:
             return  # the answer is there already
-        if strike and strike.made and strike.kind == "timed out":
+        late = bool(strike and strike.made and strike.kind == "timed out") or self.scenario.undelivered
+        if late:
             world.executions.waiting.clear()  # the answer comes in the moment in which the time is up
         if strike is None or strike.made:
             self.story.decide(self.story.mailed_link(), self.scenario.decision, reason="it looks odd")
         if self.scenario.stale:
             world.functions.deploy("code-after-the-yes")
+        if late:
+            return
         if strike is None:
             self._asking.settle(*world.executions.answers[-1])
         elif strike.kind == "stopped":

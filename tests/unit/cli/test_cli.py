@@ -110,6 +110,20 @@ def test_a_stack_that_is_not_there_is_named(app: TableReleases, capsys: pytest.C
     assert "elsewhere" in capsys.readouterr().err
 
 
+def test_nothing_that_people_wrote_looks_like_another_entry(
+    app: TableReleases, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = "ok\n2026-02-01T09:00:00Z  Decision: approved  by Bob"
+    app.audit(FIRST, "Decision: rejected", "Eve\x1b[2J", {"reason": forged, "userAgent": "a\u2028b"}, NOW)
+    assert main(["audit", FIRST]) == 0
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 3
+    assert "\x1b" not in printed
+    app.create(FIRST, State.REJECTED, {"reason": forged}, NOW)
+    assert main(["releases"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_the_audit_trail_is_printed_and_proven(app: TableReleases, capsys: pytest.CaptureFixture[str]) -> None:
     app.audit(FIRST, "Viewed", "somebody", {"sourceIp": "192.0.2.10", "share": 0.5, "rows": 5.0, "big": 10**20}, NOW)
     app.audit(FIRST, "Decision: approved", "Ada", {"reason": "é"}, NOW)

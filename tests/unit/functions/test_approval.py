@@ -237,7 +237,23 @@ def test_too_many_visits_are_turned_away_and_noted_once(story: Story, link: str)
     assert story.show(link)["statusCode"] == 200
 
 
-def test_a_guess_and_a_visit_make_the_same_calls(story: Story, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_visits_at_the_same_moment_are_two_entries(story: Story, link: str) -> None:
+    for request_id in ("a", "b"):
+        event = visit("GET", link)
+        event["requestContext"]["requestId"] = request_id
+        story.call("show_approval", event)
+    assert [e["detail"]["requestId"] for e in story.outside.memory.audit if e["event"] == "Viewed"] == ["a", "b"]
+
+
+def test_a_visit_with_a_body_is_a_visit(story: Story, link: str) -> None:
+    event = visit("GET", link) | {"body": "x" * 100_000, "isBase64Encoded": False}
+    assert story.call("show_approval", event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("asking", ["show", "decide"])
+def test_every_guess_makes_the_same_calls(
+    story: Story, link: str, asking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever guesses learns nothing by how much is done for them: an unknown id is as much work as a wrong key."""
     calls: list[str] = []
     for port, name in (("approvals", "find"), ("attempts", "count"), ("releases", "audit")):
@@ -251,7 +267,7 @@ def test_a_guess_and_a_visit_make_the_same_calls(story: Story, link: str, monkey
     made = []
     for guess in guesses(link):
         calls.clear()
-        story.show(guess)
+        getattr(story, asking)(guess)
         made.append(tuple(calls))
     assert set(made) == {("count", "count", "find", "audit")}
 
@@ -269,6 +285,30 @@ def test_refused_attempts_stand_in_the_audit_trail_without_their_secrets(story: 
         "Refused: a form that was used before",
     ]
     assert form_of(link)["key"] not in repr(story.outside.memory.audit)
+
+
+def refusals(story: Story) -> list[str]:
+    """What was refused, as the audit trail has it."""
+    return [e["event"] for e in story.outside.memory.audit if e["event"].startswith("Refused")]
+
+
+def test_a_form_that_is_too_long_is_counted_and_recorded(story: Story, link: str) -> None:
+    event = visit("POST", link, form=form_of(link)) | {"body": "a" * 40_000}
+    assert story.call("decide_approval", event)["statusCode"] == 400
+    assert refusals(story) == ["Refused: the form is too long"]
+    assert story.outside.memory.attempts
+
+
+def test_forms_after_the_end_are_recorded(story: Story, link: str) -> None:
+    story.decide(link)
+    story.decide(link, "reject", decidedBy="Eve", reason="no")
+    assert refusals(story) == ["Refused: a form that came after the end"]
+
+
+def test_a_form_for_a_release_that_has_ended_is_recorded(story: Story, link: str) -> None:
+    story.outside.releases.update(FIRST, {}, story.outside.clock.now(), state=State.FAILED)
+    story.decide(link)
+    assert refusals(story) == ["Refused: the release doesn't wait any more"]
 
 
 def test_the_page_shows_the_evidence_and_a_form(story: Story, link: str) -> None:
@@ -402,6 +442,14 @@ def test_an_expired_link_says_so_to_its_holder_only(story: Story, link: str) -> 
     assert story.show(guesses(link)[0])["statusCode"] == 404
 
 
+def test_evidence_that_is_gone_can_not_be_decided_about(story: Story, link: str) -> None:
+    (uri,) = [uri for uri in story.outside.objects.content if uri.endswith("evidence.json")]
+    del story.outside.objects.content[uri]
+    page = story.show(link)
+    assert page["statusCode"] == 409
+    assert "The evidence has changed" in page["body"]
+
+
 def test_evidence_that_was_tampered_with_can_not_be_decided_about(story: Story, link: str) -> None:
     uri = f"s3://{ARTIFACTS}/releases/{FIRST}/evidence.json"
     evidence = story.outside.objects.read_json(uri)
@@ -474,6 +522,26 @@ def test_a_decision_that_was_not_handed_over_is_handed_over_later_and_never_anot
     assert "Hand it over now" not in story.show(link)["body"]
 
 
+LOOK = {"releaseId": FIRST, "turn": 1, "expiresInSeconds": 36_000, "timeIsUp": True}
+
+
+@pytest.mark.parametrize(("choice", "told"), [("approve", "approved"), ("reject", "rejected")])
+def test_a_decision_that_nobody_handed_over_is_found_when_the_time_is_up(
+    story: Story, link: str, choice: str, told: str
+) -> None:
+    story.outside.executions.failure = TransientError("Step Functions is away")
+    story.decide(link, choice, reason="because")
+    answer = story.call("ask_for_approval", LOOK)
+    assert (answer["decision"], answer["by"]) == (told, "Ada Lovelace")
+    assert answer["evidenceDigest"] == story.outside.releases.get(FIRST).item["evidenceDigest"]
+    assert "has reached the release" in story.show(link)["body"]
+
+
+def test_where_nobody_decided_there_is_nothing_to_find(story: Story, link: str) -> None:
+    assert story.call("ask_for_approval", LOOK) == {"decision": "none"}
+    assert state(story) is ApprovalState.PENDING
+
+
 def test_a_decision_that_comes_too_late_is_told_and_recorded(story: Story, link: str) -> None:
     story.outside.executions.waiting.clear()
     page = story.decide(link)
@@ -498,6 +566,8 @@ def test_a_release_that_has_ended_takes_no_decision(story: Story, link: str) -> 
         ({"decidedBy": "  "}, "Give your name"),
         ({"decidedBy": "x" * 101}, "Give your name"),
         ({"decidedBy": "a\x00b"}, "Give your name"),
+        ({"decidedBy": "Bob <bob@example.com>"}, "Give your name"),
+        ({"decidedBy": "ARN:aws:iam::111122223333:user/ciso"}, "Give your name"),
         ({"decision": "maybe"}, "Press Approve or Reject"),
         ({"decision": None}, "Press Approve or Reject"),
         ({"reason": "x" * 1001}, "Give the comment"),
@@ -508,6 +578,8 @@ def test_what_was_typed_wrongly_is_asked_again(story: Story, link: str, changes:
     assert page["statusCode"] == 422
     assert words in page["body"]
     assert 'role="alert"' in page["body"]
+    assert "<title>Nothing decided: " in page["body"]
+    assert '#decide" autocomplete="off"' in page["body"], "so that browsers show the form again, not the page's top"
     assert state(story) is ApprovalState.PENDING
 
 
@@ -526,6 +598,7 @@ def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str
         {"headers": {"origin": "https://evil.example.com", "sec-fetch-site": None}},
         {"headers": {"origin": f"{SITE}.evil.example.com", "sec-fetch-site": None}},
         {"headers": {"origin": "https://evil.example", "host": "evil.example", "sec-fetch-site": None}},
+        {"headers": {"origin": "https://[", "sec-fetch-site": None}},
         {"headers": {"origin": "null", "sec-fetch-site": "cross-site"}},
         {"headers": {"origin": SITE, "sec-fetch-site": "cross-site"}},
         {"headers": {"sec-fetch-site": "same-site"}},

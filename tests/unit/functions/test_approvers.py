@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from safe_deploy.domain.decision import ApprovalState
-from safe_deploy.errors import TransientError
+from safe_deploy.errors import InvalidRequestError, TransientError
 
 from tests.fakes.story import FIRST, MODEL, SITE, Story
 
@@ -87,7 +87,66 @@ def test_without_a_sender_personal_links_are_refused_by_name(personal: Story, mo
         _ = Aws().mailbox
 
 
+def test_a_stack_with_approvers_and_no_sender_begins_no_release(
+    personal: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDER_EMAIL", "")
+    personal.deploy_code()
+    personal.drop()
+    with pytest.raises(InvalidRequestError, match="ApproverEmails but no SenderEmail"):
+        personal.register()
+
+
+def refuse(story: Story, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let the mail service refuse some addresses for good."""
+    real = story.outside.mailbox.send
+
+    def send(to: str, *mail: str) -> None:
+        if to in addresses:
+            raise InvalidRequestError(f"mail an approver: MessageRejected: {to} is not verified")
+        real(to, *mail)
+
+    monkeypatch.setattr(story.outside.mailbox, "send", send)
+
+
+def test_an_address_that_is_refused_keeps_nobody_else_from_deciding(
+    personal: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(personal, monkeypatch, ADA)
+    ask(personal)
+    ((subject, text),) = personal.outside.topic.sent
+    assert "not everybody could be asked" in subject
+    assert f"- {ADA}: mail an approver: MessageRejected" in text
+    entry = next(e for e in personal.outside.memory.audit if e["event"] == "Asked for approval")
+    assert (entry["detail"]["sentTo"], list(entry["detail"]["notSentTo"])) == ([BOB], [ADA])
+    personal.decide(personal.personal_links()[BOB], decidedBy="Bob")
+    assert state(personal) is ApprovalState.APPROVED
+
+
+def test_where_nobody_can_be_mailed_the_release_fails_by_what_the_mail_service_says(
+    personal: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(personal, monkeypatch, ADA, BOB)
+    with pytest.raises(InvalidRequestError, match="MessageRejected"):
+        ask(personal)
+
+
 # ---- two people ----
+
+
+@pytest.mark.parametrize(
+    ("approval", "words"),
+    [
+        ({"required": 2}, "2 different people have to agree"),
+        ({"requesterMayApprove": False}, "Ada@Example.com asked for this release and can't be the only one to agree."),
+    ],
+)
+def test_mail_and_page_say_whose_yes_it_takes(story: Story, approval: dict[str, Any], words: str) -> None:
+    ask(story, **approval)
+    ((_, text),) = story.outside.topic.sent
+    assert words in text
+    assert ("Fewer links than that were mailed (1)" in text) == ("required" in approval)
+    assert words.replace("'", "&#x27;") in story.show(story.mailed_link())["body"]
 
 
 def test_two_people_have_to_agree(personal: Story) -> None:
@@ -234,6 +293,30 @@ def test_a_rejection_from_the_terminal_needs_a_reason(story: Story) -> None:
     answer = story.decide_as(f"{ROLE}/ada", "reject")
     assert answer["statusCode"] == 400
     assert "reason" in json.loads(answer["body"])["message"]
+
+
+def test_a_release_that_nobody_is_asked_about_yet(story: Story) -> None:
+    story.deploy_code()
+    story.drop()
+    story.register()
+    answer = story.decide_as(f"{ROLE}/ada", digest="0" * 64)
+    assert (answer["statusCode"], json.loads(answer["body"])["message"]) == (
+        404,
+        f"nobody is asked about release {FIRST}",
+    )
+
+
+def test_what_a_caller_tries_in_vain_is_recorded(story: Story) -> None:
+    ask(story)
+    story.decide_as(f"{ROLE}/bob", "reject")
+    story.decide_as(f"{ROLE}/ada")
+    story.decide_as(f"{ROLE}/ada")
+    story.decide_as(f"{ROLE}/eve", "reject", reason="no")
+    refused = [(e["event"], e["actor"]) for e in story.outside.memory.audit if e["event"].startswith("Refused")]
+    assert refused == [
+        ("Refused: the request: reason is needed to reject", f"{ROLE}/bob"),
+        ("Refused: another decision was made before", f"{ROLE}/eve"),
+    ]
 
 
 def test_a_release_that_nobody_is_asked_about(story: Story) -> None:

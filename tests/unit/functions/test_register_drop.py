@@ -44,7 +44,7 @@ def test_registers_a_drop_and_says_what_the_machine_needs(story: Story) -> None:
     }
     assert answer["champion"] is None
     assert answer["liveVersion"] == "1"
-    assert answer["limits"] == {"trainingSeconds": 600}
+    assert answer["limits"] == {"trainingSeconds": 600, "approvalSeconds": None}
     assert answer["monitoring"] == {"comparisonThreshold": "0.1", "comparisonMethod": "Robust"}
     assert answer["graceSeconds"] == 3600
 

@@ -168,6 +168,12 @@ def test_what_can_not_be_is_refused_in_words(two: Story, change: Callable[[Story
     refused(two, words, {**ASKED, "releaseId": FIRST})
 
 
+def test_traffic_that_is_still_shared_after_its_stop_is_on_its_way_back(two: Story) -> None:
+    two.outside.functions.weights["2"] = 0.1
+    answer = plan(two, to=FIRST, stopped=SECOND)
+    assert (answer["status"], answer["reason"]) == ("waiting", "CodeDeploy is shifting traffic back already")
+
+
 def test_what_is_live_already_is_refused(two: Story) -> None:
     refused(two, f"release {SECOND} is live already, as version 3", {**ASKED, "releaseId": SECOND})
 

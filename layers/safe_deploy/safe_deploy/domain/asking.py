@@ -11,6 +11,7 @@ from safe_deploy.domain.decision import Rule
 from safe_deploy.domain.notices import Notice
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release
+from safe_deploy.errors import InvalidRequestError, RefusedError, SafeDeployError
 
 EARLIEST = timedelta(hours=24)
 
@@ -40,15 +41,26 @@ def send(
     words: Callable[[str], Notice],
     as_html: Callable[[Notice, str], str],
     outside: Outside,
-) -> None:
-    """Send each link to whom it is for; `words` makes the notice around a link."""
-    for invitation in invitations:
+) -> dict[str, str]:
+    """Send each link to whom it is for; `words` makes the notice around a link. Return why addresses had none.
+
+    Raises what the mail service says when it takes the mail to nobody at all.
+    """
+    unsent: dict[str, SafeDeployError] = {}
+    asked = tuple(invitations)
+    for invitation in asked:
         url = invitation.link.url(site)
         notice = words(url)
-        if invitation.email:
-            outside.mailbox.send(invitation.email, notice.subject, notice.text, as_html(notice, url))
-        else:
+        if not invitation.email:
             outside.topic.publish(notice.subject, notice.text)
+            continue
+        try:
+            outside.mailbox.send(invitation.email, notice.subject, notice.text, as_html(notice, url))
+        except (InvalidRequestError, RefusedError) as error:
+            unsent[invitation.email] = error
+    if unsent and len(unsent) == len(asked):
+        raise next(iter(unsent.values()))
+    return {email: str(error) for email, error in unsent.items()}
 
 
 def reminder_time(now: datetime, expires_in: timedelta) -> datetime:

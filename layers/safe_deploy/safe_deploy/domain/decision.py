@@ -115,6 +115,18 @@ class Rule:
         names = (decision.by, decision.identity, decision.identity.rpartition("/")[2])
         return bool(asked) and asked in {name.strip().casefold() for name in names if name}
 
+    @property
+    def words(self) -> str:
+        """Return the rule for people; nothing where anybody's yes suffices."""
+        words = []
+        if self.required > 1:
+            words.append(
+                f"{self.required} different people have to agree, each by a link or an IAM identity of their own."
+            )
+        if self.requester:
+            words.append(f"{self.requester} asked for this release and can't be the only one to agree.")
+        return " ".join(words)
+
     def to_item(self) -> dict[str, Any]:
         """Return the rule as it stands in the records."""
         return {"required": self.required, "requester": self.requester}

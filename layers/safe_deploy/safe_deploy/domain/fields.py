@@ -47,6 +47,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text has only printable characters, line ends and tabs."""
+    return text.replace("\n", " ").replace("\t", " ").isprintable()
+
+
 class Fields:
     """A JSON object whose keys are read one by one; `end` refuses the keys that nobody read.
 
@@ -89,6 +94,20 @@ class Fields:
         if len(value) > maximum:
             self.fail(key, f"must have at most {maximum} characters")
         return value
+
+    def line(self, key: str, *, maximum: int) -> str:
+        """Return a text of one line: nothing in it can be taken for another line of a list or a mail."""
+        text = self.text(key, maximum=maximum)
+        if not text.isprintable():
+            self.fail(key, "must be plain text on one line")
+        return text
+
+    def prose(self, key: str, *, maximum: int) -> str:
+        """Return a text that a person wrote, perhaps in several lines."""
+        text = self.text(key, maximum=maximum)
+        if not is_plain(text):
+            self.fail(key, "must be plain text")
+        return text
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
         """Return one of the allowed strings."""

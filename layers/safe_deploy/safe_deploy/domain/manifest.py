@@ -91,8 +91,8 @@ class Manifest:
             _only_code(given)
         manifest = cls(
             _files(given) if kind == DATA else (),
-            given.text("description", maximum=1000) if "description" in given else "",
-            given.text("requestedBy", maximum=200) if "requestedBy" in given else "",
+            given.prose("description", maximum=1000) if "description" in given else "",
+            given.line("requestedBy", maximum=200) if "requestedBy" in given else "",
             *_overrides(given),
             _break_glass(given),
             kind,
@@ -181,7 +181,7 @@ def _break_glass(given: Fields) -> str:
     if "breakGlass" not in given:
         return ""
     glass = given.object("breakGlass")
-    reason = glass.text("reason", maximum=1000)
+    reason = glass.prose("reason", maximum=1000)
     glass.end()
     if "requestedBy" not in given:
         given.fail("breakGlass", "needs requestedBy: somebody has to answer for it")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from safe_deploy.domain.decision import Rule
 from safe_deploy.domain.drift import Findings
 from safe_deploy.domain.essence import essence
 from safe_deploy.domain.evidence import comparison_words, inference_words
@@ -36,7 +37,9 @@ class Notice:
         )
 
 
-def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, deadline: str) -> Notice:
+def approval_request(
+    model_name: str, evidence: Mapping[str, Any], link: str, deadline: str, rule: Rule | None = None, links: int = 1
+) -> Notice:
     """Ask for a decision: verdict, three numbers, until when, where."""
     release_id = evidence["candidate"]["releaseId"]
     kind = "Code release" if evidence["kind"] == CODE else "Release"
@@ -57,7 +60,17 @@ def approval_request(model_name: str, evidence: Mapping[str, Any], link: str, de
         _acknowledged_words(evidence["data"]["manifest"]),
         f"Look at the evidence and decide, until {deadline}:\n{link}",
         "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
+        *_rule_words(rule or Rule(), links),
         f"Evidence: {_digest_words(evidence)}",
+    )
+
+
+def not_mailed(model_name: str, release_id: str, unsent: Mapping[str, str]) -> Notice:
+    """Tell whom the mail service refused to mail. The others have their links."""
+    return Notice.of(
+        f"{model_name}: not everybody could be asked about release {release_id}",
+        "\n".join(f"- {email}: {reason}" for email, reason in unsent.items()),
+        "The others have been asked. Who has no link can decide from the terminal, as operations.md says.",
     )
 
 
@@ -104,7 +117,7 @@ def outcome(model_name: str, release: Release, reason: str, notes: Sequence[str]
     return Notice.of(
         f"{model_name}: release {release_id} {subjects[release.state]}",
         words[release.state],
-        f"Reason: {reason}" if reason else "",
+        f"Reason: {quoted(reason)}" if reason else "",
         _drop_words(release),
         "\n".join(notes),
     )
@@ -116,7 +129,7 @@ def waits(model_name: str, release_id: str, reason: str) -> Notice:
         f"{model_name}: release {release_id} waits for its turn",
         f"Release {release_id} of {model_name} is approved, but {reason}. One at a time does.",
         "It looks again every half minute, after an hour every five minutes. When the other goes live, this one's "
-        "evidence is stale and it ends; when a newer release is approved meanwhile, that one takes its place.",
+        "evidence is stale and it ends; when a newer release is approved or goes live, that one takes its place.",
     )
 
 
@@ -181,13 +194,23 @@ def _digest_words(evidence: Mapping[str, Any]) -> str:
     return f"code {code[:12]}, data {data[:12]}, {evidence['testRows']:,} test rows"
 
 
+def _rule_words(rule: Rule, links: int) -> list[str]:
+    few = f"Fewer links than that were mailed ({links}): the others decide from the terminal, as operations.md says."
+    return [rule.words, few if links < rule.required else ""]
+
+
+def quoted(text: str) -> str:
+    """Return what a person wrote so that no line of it can be taken for a line of ours."""
+    return text.replace("\n", "\n> ")
+
+
 def _break_glass_words(manifest: Mapping[str, Any]) -> str:
     glass = manifest.get("breakGlass")
     if not glass:
         return ""
     return (
         f"BREAK GLASS: {manifest['requestedBy']} wants traffic to shift even if the alarms on what is live fire. "
-        f"Their reason: {glass['reason']}"
+        f"Their reason: {quoted(glass['reason'])}"
     )
 
 

@@ -39,6 +39,8 @@ class ApprovalPolicy:
     """How many different people have to agree."""
     requester_may_approve: bool = True
     """Whether who asked for a release by hand may be the only one who agrees to it."""
+    hours: int | None = None
+    """Hours that people have to decide; None leaves it to the stack's ApprovalHours."""
 
     @classmethod
     def parse(cls, section: Fields) -> ApprovalPolicy:
@@ -47,8 +49,9 @@ class ApprovalPolicy:
         may = section.value("requesterMayApprove")
         if not isinstance(may, bool):
             section.fail("requesterMayApprove", "must be true or false")
+        hours = section.integer("hours", minimum=1, maximum=336) if "hours" in section else None
         section.end()
-        return cls(required, may)
+        return cls(required, may, hours)
 
     def check_requester(self, requester: str) -> None:
         """Raise InvalidRequestError when somebody must not be the only one to agree, and nobody says who that is."""

@@ -202,7 +202,10 @@ def to_output(release: Release, region: str, model_name: str) -> dict[str, Any]:
         "hyperparameters": encode_hyperparameters(release.section("hyperparameters"), uris["sourceArchive"], region),
         "champion": None if release.champion is None else release.champion.to_output(),
         "liveVersion": release.live_version,
-        "limits": {"trainingSeconds": policy.maximum_seconds},
+        "limits": {
+            "trainingSeconds": policy.maximum_seconds,
+            "approvalSeconds": policy.approval.hours * 3600 if policy.approval.hours else None,
+        },
         "monitoring": {
             "comparisonThreshold": f"{policy.drift_threshold:g}",
             "comparisonMethod": policy.drift_method,

@@ -29,7 +29,7 @@ class Production:
 
     @classmethod
     def seen(cls, outside: Outside) -> Production:
-        """Look. Raises NoWayBackError when the alias is not as any deployment of ours leaves it."""
+        """Look. Raises NoWayBackError when the alias is gone."""
         try:
             alias = outside.functions.live()
             shift = outside.deployments.under_way()
@@ -37,12 +37,12 @@ class Production:
                 alias = outside.functions.live()
         except NotFoundError as error:
             raise NoWayBackError(f"the alias live, or the version it points to, is gone: {error}") from error
-        if shift is None and alias.is_shifting:
-            raise NoWayBackError(
-                f"somebody has split the traffic by hand: beside version {alias.main.version} the alias sends "
-                f"{alias.others}, and no deployment is under way. Take that back, then try again: {WEIGHTS_AWAY}"
-            )
         return cls(alias, shift)
+
+    @property
+    def is_split(self) -> bool:
+        """Return whether traffic is shared, and no deployment is under way that would end it."""
+        return self.shift is None and self.alias.is_shifting
 
     def leaving(self, functions: Functions) -> LiveVersion:
         """Return the version that one wants to get away from: the one that traffic goes to."""
@@ -66,14 +66,20 @@ class WayBack:
 def way_back(asked: str | None, decided: bool, production: Production, model: str, outside: Outside) -> WayBack:
     """Return the way to the release asked for, by default the predecessor. Raises NoWayBackError.
 
-    `decided`: this rollback has stopped a shift on its way there. Then to be there already is no mistake.
+    `decided`: this rollback has stopped a shift on its way there. Then to be there already is no mistake, and that
+    traffic is still shared is CodeDeploy's, which begins a moment after the stop to send it back.
     """
-    shift, main = production.shift, production.alias.main
+    shift, main, alias = production.shift, production.alias.main, production.alias
+    if production.is_split and not decided:
+        raise NoWayBackError(
+            f"somebody has split the traffic by hand: beside version {main.version} the alias sends "
+            f"{alias.others}, and no deployment is under way. Take that back, then try again: {WEIGHTS_AWAY}"
+        )
     leaving = production.leaving(outside.functions)
     release_id = asked or _predecessor(production, leaving, outside)
     target = returnable(release_id, leaving, model, outside.releases)
     version = version_of(target, outside.functions)
-    if shift is not None and shift.undoes:
+    if production.is_split or (shift is not None and shift.undoes):
         return WayBack("wait", leaving, target, version, production)
     if shift is not None:
         if leaving.release_id == release_id:

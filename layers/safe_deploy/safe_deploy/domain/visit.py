@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from safe_deploy.domain.approval import Link
+from safe_deploy.domain.fields import is_plain
 from safe_deploy.errors import InvalidRequestError, RefusedError
 
 BODY_LIMIT = 16 * 1024
@@ -17,6 +19,8 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 FIELDS = ("key", "formToken", "decision", "modelName", "decidedBy", "reason")
 CHOICES = ("approve", "reject")
 NAME_LIMIT = 100
+NAME = re.compile(rf"(?!arn:)[^<>]{{1,{NAME_LIMIT}}}", re.IGNORECASE)
+"""A name that can't be taken for an identity that somebody has verified."""
 AGENT_LIMIT = 200
 REASON_LIMIT = 1000
 
@@ -43,23 +47,17 @@ class Visit:
     headers: Mapping[str, str]
     """Names in lower case, as API Gateway hands them over."""
     query: Mapping[str, str]
-    body: bytes
+    body: str
+    """As it came; `content` reads it."""
+    is_base64: bool
     source_ip: str
     method: str
     user_agent: str
+    request_id: str
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Visit:
-        """Read an event of HTTP API's payload format 2.0. Raises BadVisitError for a body too long."""
-        body = event.get("body") or ""
-        if len(body) > 2 * BODY_LIMIT:
-            raise BadVisitError("the form is too long")
-        try:
-            content = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-        except (binascii.Error, ValueError) as error:
-            raise BadVisitError("the form can't be read") from error
-        if len(content) > BODY_LIMIT:
-            raise BadVisitError("the form is too long")
+        """Read an event of HTTP API's payload format 2.0."""
         context = event.get("requestContext") or {}
         http = context.get("http") or {}
         return cls(
@@ -67,11 +65,26 @@ class Visit:
             str(context.get("domainName", "")).lower(),
             {name.lower(): value for name, value in (event.get("headers") or {}).items()},
             event.get("queryStringParameters") or {},
-            content,
+            event.get("body") or "",
+            bool(event.get("isBase64Encoded")),
             str(http.get("sourceIp", "")),
             str(http.get("method", "")),
             str(http.get("userAgent", ""))[:AGENT_LIMIT],
+            str(context.get("requestId", "")),
         )
+
+    @property
+    def content(self) -> bytes:
+        """Return the body. Raises BadVisitError for one that is too long or can't be read."""
+        if len(self.body) > 2 * BODY_LIMIT:
+            raise BadVisitError("the form is too long")
+        try:
+            content = base64.b64decode(self.body, validate=True) if self.is_base64 else self.body.encode()
+        except (binascii.Error, ValueError) as error:
+            raise BadVisitError("the form can't be read") from error
+        if len(content) > BODY_LIMIT:
+            raise BadVisitError("the form is too long")
+        return content
 
     @property
     def link(self) -> Link:
@@ -89,7 +102,7 @@ class Visit:
             own = fetched_from == "same-origin"
         else:
             origin = self.headers.get("origin", "null").lower()
-            own = origin == "null" or urlsplit(origin).netloc == self.host
+            own = origin == "null" or origin.partition("://")[2] == self.host
         if not own:
             raise BadVisitError("the form was sent from another site")
         if self.headers.get("sec-fetch-mode", "navigate") != "navigate":
@@ -100,7 +113,12 @@ class Visit:
     @property
     def facts(self) -> dict[str, str]:
         """Return what the audit trail keeps of a visit. Neither link nor form is in it."""
-        return {"method": self.method, "sourceIp": self.source_ip, "userAgent": self.user_agent}
+        return {
+            "method": self.method,
+            "sourceIp": self.source_ip,
+            "userAgent": self.user_agent,
+            "requestId": self.request_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +140,7 @@ class DecisionForm:
             raise BadVisitError(f"the form must be sent as {FORM_TYPE}")
         try:
             pairs = parse_qsl(
-                visit.body.decode("ascii"),
+                visit.content.decode("ascii"),
                 keep_blank_values=True,
                 strict_parsing=True,
                 errors="strict",
@@ -148,14 +166,9 @@ class DecisionForm:
             raise WrongFormError("Press Approve or Reject.")
         if self.model_name != model_name:
             raise WrongFormError(f"Type the model's name, {model_name}, to show that you mean this model.")
-        if not self.decided_by or len(self.decided_by) > NAME_LIMIT or not self.decided_by.isprintable():
-            raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most.")
+        if not NAME.fullmatch(self.decided_by) or not self.decided_by.isprintable():
+            raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most, and no ARN, < or >.")
         if self.choice == "reject" and not self.reason:
             raise WrongFormError("Give a reason: whoever trained the model will want to know it.")
         if len(self.reason) > REASON_LIMIT or not is_plain(self.reason):
             raise WrongFormError(f"Give the comment in plain text, {REASON_LIMIT} characters at most.")
-
-
-def is_plain(text: str) -> bool:
-    """Return whether a text has only printable characters, line ends and tabs."""
-    return text.replace("\n", " ").replace("\t", " ").isprintable()

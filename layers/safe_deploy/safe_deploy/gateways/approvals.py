@@ -136,10 +136,15 @@ class TableApprovals:
         return after
 
     def add_holder(self, approval: Approval, holder: Holder) -> Approval:
-        """Let one more link open a pending approval. Raises ConditionFailedError as `use_form` does."""
+        """Let one more link open a pending approval. Raises ConditionFailedError as `use_form` does.
+
+        Forms that people have open stay good: the revision isn't counted, so the links themselves are compared.
+        """
         holders = (*approval.holders, holder)
         change = {"holders": [each.to_item() for each in holders]}
-        self.table.update(*self._change(approval, change), **as_read(approval))
+        known = len(approval.holders)
+        condition = f"{AS_READ} AND size(#holders) = :known"
+        self.table.update(approval_key(approval.approval_id), change, condition, known=known, **as_read(approval))
         return replace(approval, holders=holders)
 
     @staticmethod

@@ -18,14 +18,14 @@ from safe_deploy.pages.layout import Page, message
 FORM = Template(
     """<section aria-labelledby="decide">
 <h2 id="decide">Decide</h2>
-$problem<form method="post" action="$action" autocomplete="off" aria-labelledby="decide">
+$problem<form method="post" action="$action#decide" autocomplete="off" aria-labelledby="decide">
 <input type="hidden" name="key" value="$key">
 <input type="hidden" name="formToken" value="$token">
 <label for="modelName">Type the model's name: <code>$model</code></label>
 <input id="modelName" name="modelName" value="$typed" required autocapitalize="none" spellcheck="false">
 <label for="decidedBy">Your name</label>
 <input id="decidedBy" name="decidedBy" value="$name" required maxlength="$name_limit">
-<label for="reason">Comment <span class="soft">(to reject: the reason; whoever trained the model gets it)</span></label>
+<label for="reason">Comment <span class="soft">(to reject: the reason, which is mailed)</span></label>
 <textarea id="reason" name="reason" rows="3" maxlength="$reason_limit">$reason</textarea>
 <div class="buttons">
 <button class="yes" name="decision" value="approve">Approve</button>
@@ -80,7 +80,11 @@ def pending(
 ) -> Page:
     """Return the page with the evidence and the form; a form that was sent before is filled in again."""
     title = f"{model_name}: decide about release {approval.release_id}"
-    alert = f'<div class="panel problem" role="alert"><p>{escape(problem)}</p></div>\n' if problem else ""
+    alert = (
+        f'<div class="panel problem" role="alert"><p>Nothing was decided. {escape(problem)}</p></div>\n'
+        if problem
+        else ""
+    )
     filled = FORM.substitute(
         problem=alert,
         action=escape(link.approval_id),
@@ -98,10 +102,12 @@ def pending(
         f'<span class="whole">{escape(approval.release_id)}</span></h1>\n'
         f'<p class="soft">Until {escape(moment(approval.deadline))}. Opening this page has decided nothing. '
         '<a class="screen" href="#decide">Go to the decision</a></p>'
-        + (f'\n<p class="panel">{escape(_others_words(approval))}</p>' if approval.decisions else "")
+        + (f'\n<p class="panel">{escape(others)}</p>' if (others := _others_words(approval)) else "")
     )
     sections = evidence_sections(evidence, approval.evidence_digest)
-    return Page(422 if problem else 200, title, f"{intro}\n{sections}\n{filled}")
+    return Page(
+        422 if problem else 200, f"Nothing decided: {title}" if problem else title, f"{intro}\n{sections}\n{filled}"
+    )
 
 
 def settled(model_name: str, link: Link, approval: Approval) -> Page:
@@ -159,13 +165,8 @@ def undecidable(approval: Approval) -> Page:
 
 
 def _others_words(approval: Approval) -> str:
-    rule = approval.rule
-    words = [f"{approval.by} agreed." if approval.decisions else ""]
-    if rule.required > 1:
-        words.append(f"{rule.required} different people have to agree, each by a link or an IAM identity of their own.")
-    if rule.requester:
-        words.append(f"{rule.requester} asked for this release and can't be the only one to agree.")
-    return " ".join(filter(None, words))
+    agreed = f"{approval.by} agreed." if approval.decisions else ""
+    return " ".join(filter(None, (agreed, approval.rule.words)))
 
 
 def _delivery_words(approval: Approval) -> str:

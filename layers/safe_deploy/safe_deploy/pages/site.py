@@ -13,7 +13,7 @@ from safe_deploy.domain.audit import NO_RELEASE
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.visit import BadVisitError, TooManyVisitsError, Visit
-from safe_deploy.errors import TransientError
+from safe_deploy.errors import AccessDeniedError, NotFoundError, TooLargeError, TransientError
 from safe_deploy.pages import approval as pages
 from safe_deploy.pages.layout import Page
 
@@ -55,9 +55,12 @@ def open_link(visit: Visit, link: Link, outside: Outside) -> Opened | None:
 
 
 def load_evidence(approval: Approval, outside: Outside, bucket: str) -> Mapping[str, Any] | None:
-    """Return the evidence that an approval is about, or None when what is kept isn't that any more."""
+    """Return the evidence that an approval is about, or None when that isn't kept any more, or can't be read."""
     uri = f"s3://{bucket}/releases/{approval.release_id}/evidence.json"
-    content = outside.objects.read(uri, limit=EVIDENCE_LIMIT)
+    try:
+        content = outside.objects.read(uri, limit=EVIDENCE_LIMIT)
+    except (NotFoundError, AccessDeniedError, TooLargeError):
+        return None
     if sha256(content).hexdigest() != approval.evidence_digest:
         return None
     evidence: Mapping[str, Any] = parse_json(content, "evidence.json")

@@ -1,5 +1,6 @@
 """The pages' style sheet: light and dark, phone and print. Used by layout.py, which also hashes it for the CSP.
 
+A page without margins has no room for its address, in which the secret stands, when it is printed.
 Blue and orange (Okabe & Ito 2008) tell better from worse for colour-blind eyes; shape and words tell it, too.
 """
 
@@ -104,9 +105,10 @@ button.no {{ background: #b42318; }}
   .cards td::before {{ content: attr(data-head); color: var(--soft); font-size: .875rem; text-align: left; }}
   .buttons button {{ flex: 1; }}
 }}
+@page {{ margin: 0; }}
 @media print {{
   :root {{ color-scheme: light; {LIGHT} }}
-  main {{ max-width: none; padding: 0; }}
+  main {{ max-width: none; padding: 1.5cm; }}
   body {{ font-size: 10.5pt; }}
   nav, form, .screen {{ display: none; }}
   section {{ break-inside: auto; margin-top: 1.25rem; padding-top: .75rem; }}
