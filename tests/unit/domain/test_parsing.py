@@ -122,6 +122,8 @@ def test_damage_is_named_or_harmless(policy: dict[str, Any], contract: dict[str,
     [
         (lambda f: f.text("n"), "p: n must be a string"),
         (lambda f: f.text("s", maximum=1), "at most 1 characters"),
+        (lambda f: f.line("t", maximum=9), "t must be plain text on one line"),
+        (lambda f: f.prose("e", maximum=9), "e must be plain text"),
         (lambda f: f.number("yes"), "must be a number, not true"),
         (lambda f: f.number("n", above=1.5), "must be above 1.5, not 1.5"),
         (lambda f: f.number("n", below=1.5), "must be below 1.5"),
@@ -136,7 +138,11 @@ def test_damage_is_named_or_harmless(policy: dict[str, Any], contract: dict[str,
 )
 def test_fields_name_the_key(call: Any, words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
-        call(Fields({"n": 1.5, "s": "ab", "yes": True, "l": [1]}, "p"))
+        call(Fields({"n": 1.5, "s": "ab", "yes": True, "l": [1], "t": "a\nb", "e": "a\x1b[2J"}, "p"))
+
+
+def test_what_a_person_wrote_may_have_several_lines() -> None:
+    assert Fields({"t": "a\n\tb"}, "p").prose("t", maximum=9) == "a\n\tb"
 
 
 def test_hyperparameters_are_json_in_strings() -> None:

@@ -341,6 +341,22 @@ def test_what_could_not_be_handed_over_is_handed_over_by_the_next_call(story: St
     assert (body["state"], body["delivery"]) == ("approved", "delivered")
 
 
+def test_the_policy_says_how_long_people_have(story: Story) -> None:
+    story.policy["approval"] = {"required": 1, "requesterMayApprove": True, "hours": 2}
+    story.deploy_code()
+    story.drop()
+    assert story.register()["limits"]["approvalSeconds"] == 7200
+
+
+@pytest.mark.parametrize("hours", [0, 337, 1.5, "2"])
+def test_a_time_that_can_not_be_is_refused_by_name(story: Story, hours: Any) -> None:
+    story.policy["approval"] = {"required": 1, "requesterMayApprove": True, "hours": hours}
+    story.deploy_code()
+    story.drop()
+    answer = story.register()
+    assert (answer["status"], "approval.hours" in answer["reason"]) == ("refused", True)
+
+
 # ---- reminders ----
 
 
