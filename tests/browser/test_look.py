@@ -84,12 +84,15 @@ def test_the_policy_of_the_page_lets_no_script_run(story: Story, server: Server,
     page = open_page(server.at(taxi_release(story, championObstacle=hostile)))
     assert hostile in page.locator(".verdict").inner_text()
     assert page.locator("script").count() == 0
-    page.evaluate("""() => {
+    assert page.title().startswith(MODEL)
+    unwatched = page.context.new_page()  # the browser complains of what it blocks
+    unwatched.goto(page.url)
+    unwatched.evaluate("""() => {
         const script = document.createElement('script'); script.textContent = "document.title = 'taken'";
         const button = document.createElement('button'); button.setAttribute('onclick', "document.title = 'taken'");
         document.body.append(script, button); button.click();
     }""")
-    assert page.title().startswith(MODEL)
+    assert unwatched.title().startswith(MODEL)
 
 
 def test_a_person_without_scripts_decides(story: Story, server: Server, open_page: OpenPage, shots: Path) -> None:
