@@ -68,8 +68,9 @@ def caller_of(event: dict[str, Any]) -> str:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
     """Return what is decided now, as HTTP API takes it."""
+    outside = outside or aws()
     try:
-        return answered(200, decide(read(event, outside or aws()), outside or aws()))
+        return answered(200, decide(read(event, outside), outside))
     except tuple(kind for kind, _ in STATUS) as error:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         logger.info("no decision", extra={"status": status, "reason": str(error)})

@@ -15,7 +15,7 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.evidence import gather
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.inference import LATEST, Inference
-from safe_deploy.domain.live import Alias, change_since
+from safe_deploy.domain.live import ALIAS_IS_GONE, Alias, change_since
 from safe_deploy.domain.lock import Lock, is_abandoned, is_free_for, taken
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
@@ -159,8 +159,7 @@ def live(outside: Outside) -> Alias:
     try:
         return outside.functions.live()
     except NotFoundError as error:
-        gone = f"the alias live, or the version it points to, is gone: {error}"
-        raise RefusedError(f"{gone}. Put it right, then drop the release again") from error
+        raise RefusedError(f"{ALIAS_IS_GONE}: {error}. Put it right, then drop the release again") from error
 
 
 def stand_in_line(release: Release, reason: str, outside: Outside, now: datetime) -> None:

@@ -211,17 +211,17 @@ def _query(params: Params, account: str, region: str) -> Iterator[tuple[str, str
 
 def _beside_a_deployment(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:
     """What AWS's policies for whoever deploys name beside `codedeploy:CreateDeployment`."""
-    where = f"arn:aws:codedeploy:{region}:{account}"
-    application = f"{where}:application:{params['applicationName']}"
-    yield "codedeploy:RegisterApplicationRevision", application
-    yield "codedeploy:GetApplicationRevision", application
+
+    def named(*members: str) -> str:
+        given = {member: params[member] for member in members}
+        return _resource("codedeploy", "codedeploy", given, account, region)
+
+    yield "codedeploy:RegisterApplicationRevision", named("applicationName")
+    yield "codedeploy:GetApplicationRevision", named("applicationName")
     if "deploymentConfigName" in params:
-        yield "codedeploy:GetDeploymentConfig", f"{where}:deploymentconfig:{params['deploymentConfigName']}"
+        yield "codedeploy:GetDeploymentConfig", named("deploymentConfigName")
     if "overrideAlarmConfiguration" in params:
-        yield (
-            "codedeploy:UpdateDeploymentGroup",
-            f"{where}:deploymentgroup:{params['applicationName']}/{params['deploymentGroupName']}",
-        )
+        yield "codedeploy:UpdateDeploymentGroup", named("applicationName", "deploymentGroupName")
 
 
 def _create_endpoint(params: Params, account: str, region: str) -> Iterator[tuple[str, str]]:

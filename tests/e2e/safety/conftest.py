@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from demo.stack import LocalAws
-from tests.e2e.conftest import App, Deploy, MakeSource, deployer, local_aws
+from tests.e2e.conftest import App, Deploy, MakeSource, deployer, local_aws, taxi_app
 
 
 @pytest.fixture(scope="module")
@@ -25,5 +25,5 @@ def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
 
 @pytest.fixture(scope="module")
 def app(deploy: Deploy, taxi_source: MakeSource) -> App:
-    """The shipped app with the taxi model; what is slow because the machine is busy is not the model's fault."""
-    return deploy(taxi_source(devTest={"maximumLatencyMilliseconds": 5000}), "taxi-fare", "taxi-fare")
+    """The shipped app with the taxi model, for one story."""
+    return taxi_app(deploy, taxi_source)

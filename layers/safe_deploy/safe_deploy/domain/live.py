@@ -11,6 +11,8 @@ from safe_deploy.domain.inference import Inference
 from safe_deploy.domain.names import NO_ENDPOINT
 from safe_deploy.domain.release import Champion
 
+ALIAS_IS_GONE = "the alias live, or the version it points to, is gone"
+
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safe_deploy.domain.deployment import endpoint_failure
-from safe_deploy.domain.live import Alias
+from safe_deploy.domain.live import ALIAS_IS_GONE, Alias
 from safe_deploy.domain.ports import Endpoints
 from safe_deploy.domain.release import Release, State
 
@@ -38,8 +38,7 @@ class Finding:
 def alias_gone(last: Mapping[str, Any]) -> Finding:
     """Return the finding when there is no alias, which `last` may have seen."""
     since = f"; before it was version {last['version']}" if last.get("version") else ""
-    what = "the alias live, or the version it points to, is gone, so nothing answers predictions"
-    return Finding(ALIAS_GONE, what + since)
+    return Finding(ALIAS_GONE, f"{ALIAS_IS_GONE}, so nothing answers predictions{since}")
 
 
 def alias_moved(alias: Alias, record: Release | None, last: Mapping[str, Any]) -> Finding | None:

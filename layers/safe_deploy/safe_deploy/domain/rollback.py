@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safe_deploy.domain.deployment import endpoint_failure
-from safe_deploy.domain.live import Alias, LiveVersion, Shift
+from safe_deploy.domain.live import ALIAS_IS_GONE, Alias, LiveVersion, Shift
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.ports import Functions, ModelPackage, Outside, Releases
 from safe_deploy.domain.release import RETURNING, Release, State
@@ -36,7 +36,7 @@ class Production:
             if shift is None and alias.is_shifting:
                 alias = outside.functions.live()
         except NotFoundError as error:
-            raise NoWayBackError(f"the alias live, or the version it points to, is gone: {error}") from error
+            raise NoWayBackError(f"{ALIAS_IS_GONE}: {error}") from error
         return cls(alias, shift)
 
     @property
