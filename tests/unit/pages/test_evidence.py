@@ -109,6 +109,17 @@ def test_everything_an_approver_weighs_is_there(evidence: dict[str, Any]) -> Non
         "730 to 2,920",
         "give a price in policy.json",
         "kept for 15 minutes",
+        "Traffic moves: 10 % for 15 minutes, then all, compared with the champion meanwhile.",
+        "one row's 99th percentile within 500 ms",
+        "Due 14 minutes after the first traffic, 1 minute before the last step.",
+        "Errors Proven: of a hundred requests fewer than 2 more than of the champion's fail.",
+        "Granted: up to 50.0 % slower. Proven, with that: of a hundred requests fewer than 10 more",
+        "0.5 of the champion's standard deviations, and on top the 0.3465 that the replay showed: 0.8465 in all",
+        "At least 100 of the candidate's",
+        "Up to 3,000 of the last day's requests are sent again",
+        "Traffic goes back to the champion; the release isn't promoted.",
+        "of all traffic and of the new version alone",
+        "stopped in 1.0 % of such shifts at most; one beyond a margin passes in 5.0 % at most",
         DIGEST,
     ):
         assert words in text, words
@@ -142,6 +153,9 @@ def test_worst_regressions_come_first_with_their_size_in_words(evidence: dict[st
         ("graceMinutes", "kept for an unknown time"),
         ("inference", "What this release does to the inference code: unknown"),
         ("strategy", "Traffic moves: unknown"),
+        ("strategy", "By when: unknown."),
+        ("canary", "Margins, least number of requests, and what too little evidence leads to: unknown."),
+        ("chances", "How often it errs: unknown."),
     ],
 )
 def test_what_is_not_known_is_said_to_be_unknown(evidence: dict[str, Any], section: str, words: str) -> None:
@@ -162,6 +176,53 @@ def test_a_first_release_has_nobody_to_compare_with(evidence: dict[str, Any]) ->
     assert "nothing to drift from" in text
     assert "all at once: nobody serves yet" in text
     assert "kept for" not in text
+    assert "nobody serves then, as now" in text
+    assert "has to prove" not in text
+
+
+def test_all_at_once_says_why_and_that_nothing_is_proven(evidence: dict[str, Any]) -> None:
+    evidence["strategy"] = {"type": "allAtOnce", "reason": "the champion answers nobody"}
+    check(evidence_sections(evidence, DIGEST))
+    text = text_of(evidence)
+    assert "Traffic moves: all at once: the champion answers nobody; nothing is compared." in text
+    assert "A failing check or an alarm sends it back to the champion." in text
+    assert "Nothing: all traffic goes at once" in text
+    assert "Granted" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"onInsufficientEvidence": "hold"},
+            "begun again, once more, for 30 minutes in all at most. Then traffic goes",
+        ),
+        ({"onInsufficientEvidence": "hold", "furtherWindows": 3}, "up to 3 times more, for 1 hour in all at most"),
+        ({"onInsufficientEvidence": "hold", "furtherWindows": 0}, "Traffic goes back to the champion; the release"),
+        ({"latencyTolerance": None}, "Latency Not looked at."),
+        ({"predictionTolerance": None}, "Predictions Not looked at."),
+        ({"replayRequests": 0}, "Nothing is sent again."),
+    ],
+)
+def test_what_the_policy_says_of_a_shift_is_told(evidence: dict[str, Any], changes: dict[str, Any], words: str) -> None:
+    evidence["canary"] |= {"furtherWindows": 1, **changes}
+    assert words in text_of(evidence)
+
+
+def test_without_enough_replay_nothing_is_granted_on_top(evidence: dict[str, Any]) -> None:
+    del evidence["devTest"]["replay"]["largestShift"]
+    assert "moves by 0.5 of the champion's standard deviations. Proven" in text_of(evidence)
+
+
+def test_broken_glass_leaves_the_new_versions_alarms_alone(evidence: dict[str, Any]) -> None:
+    evidence["data"]["manifest"]["breakGlass"] = {"reason": "it mends what fires"}
+    assert "of the new version alone: the glass is broken" in text_of(evidence)
+
+
+def test_a_release_of_code_alone_has_the_same_to_prove(evidence: dict[str, Any]) -> None:
+    evidence["kind"] = "code"
+    check(evidence_sections(evidence, DIGEST))
+    assert "Errors Proven: of a hundred requests fewer than 2 more" in text_of(evidence)
 
 
 def test_a_champion_that_cannot_be_compared_is_said_with_the_reason(evidence: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def gather(release: Release, objects: Objects) -> Evidence:
     champion = release.champion
     return Evidence(
         {
-            "version": 2,
+            "version": 3,
             "kind": release.kind,
             "candidate": {
                 "releaseId": release.release_id,
@@ -124,6 +124,8 @@ def gather(release: Release, objects: Objects) -> Evidence:
             "execution": release.execution_arn,
             "names": dict(release.section("names")),
             "strategy": release.section("strategy"),
+            "canary": policy.canary.to_output(),
+            "chances": {"falseAlarm": policy.canary.analysis.alpha, "falsePass": policy.canary.analysis.unproven},
             "uris": dict(release.section("uris")),
         }
     )

@@ -102,6 +102,20 @@ def test_every_strategy_reads_back_decides_in_time_and_stays_far_below_the_histo
     assert looks * 10 <= 16_000, "ten events a look, of 25,000"
 
 
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (Strategy("canary", 10, 1), "10 % for 1 minute, then all"),
+        (Strategy("canary", 10, 100), "10 % for 100 minutes, then all"),
+        (Strategy("linear", 10, 1), "10 % more every minute"),
+        (Strategy("linear", 10, 2), "10 % more every 2 minutes"),
+        (Strategy("allAtOnce", reason="nobody serves"), "all at once: nobody serves"),
+    ],
+)
+def test_a_strategy_in_words(strategy: Strategy, words: str) -> None:
+    assert str(strategy) == words
+
+
 def test_without_a_champion_all_traffic_goes_at_once() -> None:
     strategy = Strategy("canary", 20, 7)
     first = shift_plan(strategy, "m", has_champion=False)

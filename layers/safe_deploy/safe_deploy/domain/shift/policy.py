@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from safe_deploy.domain.analysis import AnalysisPolicy
 from safe_deploy.domain.fields import Fields
@@ -47,6 +47,19 @@ class CanaryPolicy:
         )
         given.end()
         return policy
+
+    def to_output(self) -> dict[str, Any]:
+        """Return what a shift has to prove, for the evidence. The strategy may be the manifest's, so it isn't here."""
+        return {
+            "errorMargin": self.analysis.error_margin,
+            "shareMargin": self.analysis.share_margin,
+            "latencyTolerance": self.analysis.latency_tolerance,
+            "predictionTolerance": self.analysis.prediction_tolerance,
+            "minimumRequests": self.analysis.minimum_requests,
+            "replayRequests": self.replay_requests,
+            "onInsufficientEvidence": "hold" if self.holds else "rollBack",
+            "furtherWindows": self.further_windows,
+        }
 
     @property
     def further_windows(self) -> int:

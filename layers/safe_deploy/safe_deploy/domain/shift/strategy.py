@@ -111,9 +111,9 @@ class Strategy:
     def __str__(self) -> str:
         """Return the strategy in words."""
         if self.type == "canary":
-            return f"{self.percent} % for {self.minutes} minutes, then all"
+            return f"{self.percent} % for {self.minutes} minute{'' if self.minutes == 1 else 's'}, then all"
         if self.type == "linear":
-            return f"{self.percent} % more every {self.minutes} minutes"
+            return f"{self.percent} % more every {'minute' if self.minutes == 1 else f'{self.minutes} minutes'}"
         return f"all at once: {self.reason}" if self.reason else "all at once"
 
 
