@@ -130,6 +130,7 @@ def test_the_approver_is_told_what_this_execution_will_host() -> None:
         "maximumInstances": 4,
         "devInstanceType": "ml.t2.medium",
         "approvalSeconds": 72 * 3600,
+        "jobInstanceType": "ml.m5.large",
     }
 
 

@@ -1,4 +1,4 @@
-"""What a person is told in short: verdicts, figures, money, links."""
+"""What a person is told in short: verdicts, figures, links."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safe_deploy.domain.comparison import parse
 from safe_deploy.domain.console import execution_url, sagemaker_url
-from safe_deploy.domain.costs import reckon
 from safe_deploy.domain.essence import essence
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.figures import count, duration, figure, percent, span
-from safe_deploy.domain.hosting import Hosting
 from safe_deploy.domain.policy import Policy
 from safe_deploy.domain.replay import histogram
 from safe_deploy.errors import InvalidRequestError
@@ -109,36 +107,12 @@ def test_intervals_shares_and_durations_in_words() -> None:
     assert words == ["5 seconds", "1 minute", "15 minutes", "1 hour", "3 days"]
 
 
-# ---- money ----
-
-HOSTING = {
-    "endpointInstanceType": "ml.m5.large",
-    "minimumInstances": 1,
-    "maximumInstances": 4,
-    "devInstanceType": "ml.t2.medium",
-    "approvalSeconds": 7200,
-}
-
-
-def test_costs_are_hours_and_money_only_where_a_price_is_given() -> None:
-    month, grace, dev = reckon(HOSTING, {"ml.m5.large": 2.0}, 30)
-    assert (month.least_hours, month.most_hours, month.least, month.most) == (730, 2920, 1460.0, 5840.0)
-    assert (grace.least_hours, grace.most_hours) == (0.5, 2.0)
-    assert (dev.most_hours, dev.least, dev.most) == (2.0, None, None)
-    assert [line.what for line in reckon(HOSTING, {}, None)] == [month.what, dev.what]
-
-
-def test_hosting_is_read_strictly() -> None:
-    assert Hosting.parse(Fields(HOSTING, "h")).to_item() == HOSTING
-    with pytest.raises(InvalidRequestError, match="minimumInstances"):
-        Hosting.parse(Fields({**HOSTING, "minimumInstances": -1}, "h"))
+# ---- slices ----
 
 
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ({"prices": {"currency": "EUR", "perInstanceHour": {"ml.m5.large": -1}}}, "prices.perInstanceHour.ml.m5.large"),
-        ({"prices": {"currency": "EUR", "perInstanceHour": {}, "tax": 1}}, "prices.tax"),
         ({"slices": [{"column": "size", "bands": [2, 1]}]}, "bands must be numbers that rise"),
         ({"slices": [{"column": "size", "bands": [1, True]}]}, "bands must be numbers that rise"),
         ({"slices": [{"column": "size", "bands": [1], "labels": {}}]}, "bands or labels"),
@@ -146,7 +120,7 @@ def test_hosting_is_read_strictly() -> None:
         ({"slices": [{"column": "size", "colour": "red"}]}, "colour"),
     ],
 )
-def test_what_the_policy_says_for_the_approver_is_read_strictly(section: dict[str, Any], words: str) -> None:
+def test_what_the_policy_says_of_slices_is_read_strictly(section: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         Policy.parse({**POLICY, **section})
 

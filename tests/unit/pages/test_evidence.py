@@ -106,8 +106,14 @@ def test_everything_an_approver_weighs_is_there(evidence: dict[str, Any]) -> Non
         "0.904 · 0 → 2.305",
         "5 ms (limit 500 ms)",
         "mean distance",
-        "730 to 2,920",
-        "give a price in policy.json",
+        "Production endpoint, a month ml.m5.large 730 to 2,920 83.95 to 335.80 USD",
+        "Hourly monitoring, a month ml.m5.large 0 to 121.7 0.00 to 13.99 USD",
+        "All of each month – 730 to 3,042 83.95 to 349.79 USD",
+        "Champion beside it during the shift, once ml.m5.large 0.25 to 1 0.03 to 0.12 USD",
+        "Champion kept warm after the shift, once ml.m5.large 0.25 to 1 0.03 to 0.12 USD",
+        "Dev endpoint while you decide, once ml.t2.medium 0 to 72 0.00 to 4.03 USD",
+        "Prices are those of policy.json: AWS's on-demand list prices for us-east-1",
+        "Not counted: this release's jobs, which have run, and requests, logs, storage and alarms.",
         "kept for 15 minutes",
         "Traffic moves: 10 % for 15 minutes, then all, compared with the champion meanwhile.",
         "one row's 99th percentile within 500 ms",
@@ -149,7 +155,8 @@ def test_worst_regressions_come_first_with_their_size_in_words(evidence: dict[st
         ("hosting", "Instances and hours: unknown"),
         ("names", "Jobs and endpoint unknown"),
         ("execution", "Execution unknown"),
-        ("prices", "Money is unknown for ml.m5.large, ml.t2.medium"),
+        ("prices", "Money is unknown for ml.m5.large, ml.t2.medium: give a price in policy.json"),
+        ("canary", "How long both endpoints run during the shift is unknown."),
         ("graceMinutes", "kept for an unknown time"),
         ("inference", "What this release does to the inference code: unknown"),
         ("strategy", "Traffic moves: unknown"),
@@ -238,7 +245,16 @@ def test_prices_come_from_the_policy_alone(evidence: dict[str, Any]) -> None:
     evidence["prices"] = {"currency": "EUR", "perInstanceHour": {"ml.m5.large": 0.5, "ml.t2.medium": 0.1}}
     text = text_of(evidence)
     assert "365.00 to 1,460.00 EUR" in text
-    assert "Prices are those of policy.json" in text
+    assert "Prices are those of policy.json." in text
+    del evidence["prices"]["perInstanceHour"]["ml.t2.medium"]
+    assert "Money is unknown for ml.t2.medium: give a price" in text_of(evidence)
+
+
+def test_further_windows_and_no_steps_change_how_long_both_endpoints_cost(evidence: dict[str, Any]) -> None:
+    evidence["canary"] |= {"onInsufficientEvidence": "hold", "furtherWindows": 3}
+    assert "during the shift, once ml.m5.large 0.25 to 4" in text_of(evidence)
+    evidence["strategy"] = {"type": "allAtOnce", "reason": "it mends"}
+    assert "during the shift" not in text_of(evidence).split("What it costs", 2)[2]
 
 
 def test_nothing_replayed_is_no_good_news(evidence: dict[str, Any]) -> None:

@@ -119,7 +119,11 @@ def gather(release: Release, objects: Objects) -> Evidence:
                 "limitMilliseconds": policy.maximum_latency,
             },
             "hosting": release.item.get("hosting"),
-            "prices": {"currency": policy.prices.currency, "perInstanceHour": dict(policy.prices.per_hour)},
+            "prices": {
+                "currency": policy.prices.currency,
+                "perInstanceHour": dict(policy.prices.per_hour),
+                "source": policy.prices.source,
+            },
             "graceMinutes": policy.grace_minutes,
             "execution": release.execution_arn,
             "names": dict(release.section("names")),

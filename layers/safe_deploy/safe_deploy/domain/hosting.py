@@ -10,13 +10,15 @@ from safe_deploy.domain.fields import Fields
 
 @dataclass(frozen=True, slots=True)
 class Hosting:
-    """Instances of the endpoints, and the wait for a decision."""
+    """Instances of the endpoints and of the monitor's jobs, and the wait for a decision."""
 
     endpoint_instance_type: str
     minimum_instances: int
     maximum_instances: int
     dev_instance_type: str
     approval_seconds: int
+    job_instance_type: str | None = None
+    """None in executions that began under a machine that didn't tell."""
 
     @classmethod
     def parse(cls, given: Fields) -> Hosting:
@@ -27,6 +29,7 @@ class Hosting:
             given.integer("maximumInstances", minimum=0, maximum=10_000),
             given.text("devInstanceType", maximum=100),
             given.integer("approvalSeconds", minimum=0, maximum=10**9),
+            given.text("jobInstanceType", maximum=100) if "jobInstanceType" in given else None,
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -37,4 +40,5 @@ class Hosting:
             "maximumInstances": self.maximum_instances,
             "devInstanceType": self.dev_instance_type,
             "approvalSeconds": self.approval_seconds,
+            "jobInstanceType": self.job_instance_type,
         }

@@ -40,15 +40,21 @@ class Slicing:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What an hour of an instance costs: the user's own figures. We know none."""
+    """What an hour of an instance costs: the user's own figures."""
 
     currency: str = ""
     per_hour: dict[str, float] = field(default_factory=dict)
+    source: str = ""
+    """Whose prices they are, of where and when; the approver reads it below them."""
 
     @classmethod
     def parse(cls, given: Fields) -> Prices:
         """Read `prices`. Raises InvalidRequestError, naming the key that is wrong."""
         currency, hours = given.text("currency", maximum=10), given.object("perInstanceHour")
-        found = cls(currency, {name: hours.number(name, minimum=0, maximum=100_000) for name in hours})
+        found = cls(
+            currency,
+            {name: hours.number(name, minimum=0, maximum=100_000) for name in hours},
+            given.line("source", maximum=300) if "source" in given else "",
+        )
         given.end()
         return found
