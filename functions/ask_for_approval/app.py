@@ -19,6 +19,7 @@ from safe_deploy.domain.figures import moment
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, split_uri
 from safe_deploy.domain.ports import Outside
+from safe_deploy.domain.question import question
 from safe_deploy.domain.release import Release
 from safe_deploy.domain.task_tokens import Asking, collect
 from safe_deploy.entry import task
@@ -126,7 +127,7 @@ def open_approval(
     invitations: list[Invitation],
     outside: Outside,
 ) -> Approval:
-    """Store a new approval; only the invitations hold the links' secrets."""
+    """Store a new approval with what is asked; only the invitations hold the links' secrets."""
     approval_id, now = invitations[0].link.approval_id, outside.clock.now()
     approval = Approval(
         approval_id,
@@ -137,5 +138,6 @@ def open_approval(
         now + request.expires_in,
         rule_for(release),
     )
-    outside.approvals.open(approval, previous=previous, now=now)
+    words = question(config.model_name(), evidence.content, moment(approval.deadline), approval.rule)
+    outside.approvals.open(approval, words, previous=previous, now=now)
     return approval

@@ -93,7 +93,7 @@ def test_of_two_approvers_exactly_one_decides(records: tuple[TableReleases, Tabl
     yes = Decision("approve", "Ada", "", "2026-01-31T12:30:00Z")
     no = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z")
     releases.create(FIRST, State.TESTED, {}, NOW)
-    approvals.open(approval, previous=None, now=NOW)
+    approvals.open(approval, "fine?", previous=None, now=NOW)
     tables = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables
     undecided = copy.deepcopy(tables["records"].items)
     winners = set()

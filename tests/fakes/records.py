@@ -123,7 +123,7 @@ class FakeApprovals:
     def find(self, approval_id: str) -> Approval | None:
         return self.memory.approvals.get(approval_id)
 
-    def open(self, approval: Approval, *, previous: str | None, now: datetime) -> None:
+    def open(self, approval: Approval, question: str, *, previous: str | None, now: datetime) -> None:
         present = self.releases.get(approval.release_id)
         if previous is not None and self.memory.approvals[previous].decided is not None:
             raise ConditionFailedError(f"approval {previous} has been decided")
@@ -131,7 +131,7 @@ class FakeApprovals:
             raise IllegalTransitionError("another approval was opened")
         self.releases.update(
             approval.release_id,
-            {"approvalId": approval.approval_id, "evidenceDigest": approval.evidence_digest},
+            {"approvalId": approval.approval_id, "evidenceDigest": approval.evidence_digest, "question": question},
             now,
             state=State.AWAITING_APPROVAL,
         )

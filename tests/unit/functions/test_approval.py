@@ -57,6 +57,14 @@ def test_the_evidence_is_kept_and_bound_by_its_digest(story: Story, link: str) -
     assert evidence["data"]["refusedByReason"] == {"size is blank": 7, "price is below 0": 3}
 
 
+def test_what_is_asked_is_kept_beside_the_digest_for_those_at_a_terminal(story: Story, link: str) -> None:
+    asked = story.outside.releases.get(FIRST).item["question"]
+    assert f"Release {FIRST} of {MODEL} has kept every gate" in asked
+    assert "Decide until 2026-01-31 13:00 UTC." in asked
+    assert SITE not in asked
+    assert link.partition("?key=")[2] not in asked
+
+
 def test_neither_secret_nor_token_is_kept_or_logged(
     story: Story, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

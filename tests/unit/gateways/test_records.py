@@ -185,7 +185,7 @@ NO = Decision("reject", "Eve", "no", "2026-01-31T12:30:00Z", "192.0.2.11")
 def asked(records: Records) -> Records:
     """Records with one open approval."""
     records.releases.create(FIRST, State.TESTED, {}, NOW)
-    records.approvals.open(APPROVAL, previous=None, now=NOW)
+    records.approvals.open(APPROVAL, "fine?", previous=None, now=NOW)
     return records
 
 
@@ -195,6 +195,7 @@ def test_an_approval_is_opened_and_named_in_its_release(asked: Records) -> None:
     release = asked.releases.get(FIRST)
     assert release.state is State.AWAITING_APPROVAL
     assert release.item["approvalId"] == APPROVAL.approval_id
+    assert release.item["question"] == "fine?"
 
 
 @pytest.mark.parametrize(("decision", "state"), [(YES, State.APPROVED), (NO, State.AWAITING_APPROVAL)])
@@ -226,7 +227,7 @@ def test_a_release_that_does_not_wait_takes_no_decision(asked: Records) -> None:
 
 def test_a_newer_approval_supersedes_a_pending_one(asked: Records) -> None:
     newer = replace(APPROVAL, approval_id="b" * 32)
-    asked.approvals.open(newer, previous=APPROVAL.approval_id, now=NOW)
+    asked.approvals.open(newer, "fine?", previous=APPROVAL.approval_id, now=NOW)
     older = asked.approvals.find(APPROVAL.approval_id)
     assert older is not None
     assert older.state is ApprovalState.SUPERSEDED
@@ -238,19 +239,19 @@ def test_a_newer_approval_supersedes_a_pending_one(asked: Records) -> None:
 def test_a_decided_approval_is_not_superseded(asked: Records) -> None:
     asked.approvals.decide(APPROVAL, YES)
     with pytest.raises(ConditionFailedError):
-        asked.approvals.open(replace(APPROVAL, approval_id="b" * 32), previous=APPROVAL.approval_id, now=NOW)
+        asked.approvals.open(replace(APPROVAL, approval_id="b" * 32), "fine?", previous=APPROVAL.approval_id, now=NOW)
     assert asked.approvals.find("b" * 32) is None
 
 
 def test_two_approvals_can_not_be_opened_side_by_side(asked: Records) -> None:
     with pytest.raises(IllegalTransitionError):
-        asked.approvals.open(replace(APPROVAL, approval_id="b" * 32), previous=None, now=NOW)
+        asked.approvals.open(replace(APPROVAL, approval_id="b" * 32), "fine?", previous=None, now=NOW)
 
 
 def test_a_release_that_has_ended_is_not_asked_about(records: Records) -> None:
     records.releases.create(FIRST, State.FAILED, {}, NOW)
     with pytest.raises(IllegalTransitionError):
-        records.approvals.open(APPROVAL, previous=None, now=NOW)
+        records.approvals.open(APPROVAL, "fine?", previous=None, now=NOW)
     assert records.approvals.find(APPROVAL.approval_id) is None
 
 
@@ -273,7 +274,7 @@ def test_a_pending_approval_expires(asked: Records) -> None:
 def test_the_table_removes_approvals_long_after_their_deadline(aws: None) -> None:
     table = Table(ENVIRONMENT["TABLE_NAME"])
     TableReleases(table, audit).create(FIRST, State.TESTED, {}, NOW)
-    TableApprovals(table, audit).open(APPROVAL, previous=None, now=NOW)
+    TableApprovals(table, audit).open(APPROVAL, "fine?", previous=None, now=NOW)
     item = boto3.client("dynamodb").get_item(
         TableName=table.name, Key={"pk": {"S": "APPROVAL"}, "sk": {"S": APPROVAL.approval_id}}
     )["Item"]
@@ -381,7 +382,7 @@ def test_one_more_link_opens_an_approval_and_disturbs_nobody(asked: Records) -> 
 def test_two_have_to_agree(records: Records) -> None:
     records.releases.create(FIRST, State.TESTED, {}, NOW)
     approval = replace(APPROVAL, rule=Rule(2))
-    records.approvals.open(approval, previous=None, now=NOW)
+    records.approvals.open(approval, "fine?", previous=None, now=NOW)
     ada, bob = (replace(YES, via=Via.PERSONAL_LINK, identity=f"{name}@example.com") for name in ("ada", "bob"))
     once = records.approvals.decide(approval, ada)
     assert records.releases.get(FIRST).state is State.AWAITING_APPROVAL

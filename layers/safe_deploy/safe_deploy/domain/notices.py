@@ -42,6 +42,19 @@ def approval_request(
 ) -> Notice:
     """Ask for a decision: verdict, three numbers, until when, where."""
     release_id = evidence["candidate"]["releaseId"]
+    return Notice.of(
+        f"{model_name}: release {release_id} asks for your decision",
+        *essence_words(model_name, evidence),
+        *warning_words(evidence["data"]["manifest"]),
+        f"Look at the evidence and decide, until {deadline}:\n{link}",
+        "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
+        *_rule_words(rule or Rule(), links),
+        f"Evidence: {digest_words(evidence)}",
+    )
+
+
+def essence_words(model_name: str, evidence: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what matters most: the verdict, what was kept, and the numbers with how traffic would move."""
     kind = "Code release" if evidence["kind"] == CODE else "Release"
     found, inference = essence(evidence), evidence["inference"]
     verdict = f"{found.verdict}: {evidence['championObstacle']}" if evidence["championObstacle"] else found.verdict
@@ -51,18 +64,16 @@ def approval_request(
         *([comparison_words(inference["comparison"])] if inference["comparison"] else []),
         f"Traffic: {in_words(evidence)}",
     ]
-    return Notice.of(
-        f"{model_name}: release {release_id} asks for your decision",
+    return (
         f"{verdict}. {found.slices}",
-        f"{kind} {release_id} of {model_name} has kept every gate and passed its dev tests.",
+        f"{kind} {evidence['candidate']['releaseId']} of {model_name} has kept every gate and passed its dev tests.",
         "\n".join(numbers),
-        _break_glass_words(evidence["data"]["manifest"]),
-        _acknowledged_words(evidence["data"]["manifest"]),
-        f"Look at the evidence and decide, until {deadline}:\n{link}",
-        "Opening the link changes nothing. Whoever has it can decide: don't forward it.",
-        *_rule_words(rule or Rule(), links),
-        f"Evidence: {_digest_words(evidence)}",
     )
+
+
+def warning_words(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is out of the ordinary about a release: a broken glass, changes by hand; empty where it isn't."""
+    return _break_glass_words(manifest), _acknowledged_words(manifest)
 
 
 def not_mailed(model_name: str, release_id: str, unsent: Mapping[str, str]) -> Notice:
@@ -127,7 +138,8 @@ def waits(model_name: str, release_id: str, reason: str) -> Notice:
     """Tell that an approved release waits for its turn."""
     return Notice.of(
         f"{model_name}: release {release_id} waits for its turn",
-        f"Release {release_id} of {model_name} is approved, but {reason}. One at a time does.",
+        f"Release {release_id} of {model_name} is approved, but {reason}. Only one release at a time may move "
+        "production.",
         "It looks again every half minute, after an hour every five minutes. When the other goes live, this one's "
         "evidence is stale and it ends; when a newer release is approved or goes live, that one takes its place.",
     )
@@ -189,7 +201,8 @@ def drift(model_name: str, release_id: str, findings: Findings, output: str) -> 
     )
 
 
-def _digest_words(evidence: Mapping[str, Any]) -> str:
+def digest_words(evidence: Mapping[str, Any]) -> str:
+    """Return which code and data the evidence is about, shortened, and on how many rows it was measured."""
     code, data = evidence["code"]["digest"], evidence["data"]["digest"]
     return f"code {code[:12]}, data {data[:12]}, {evidence['testRows']:,} test rows"
 

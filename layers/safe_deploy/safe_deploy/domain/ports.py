@@ -223,9 +223,10 @@ class Approvals(Protocol):
     def find(self, approval_id: str) -> Approval | None:
         """Return an approval, or None."""
 
-    def open(self, approval: Approval, *, previous: str | None, now: datetime) -> None:
+    def open(self, approval: Approval, question: str, *, previous: str | None, now: datetime) -> None:
         """Store an approval and name it in its release's record; supersede the previous one if it is pending.
 
+        `question` is what people are asked, without a link; it stands in the release's record beside the digest.
         Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
         release is past asking.
         """

@@ -37,8 +37,8 @@ class TableApprovals:
         item = self.table.get(approval_key(approval_id))
         return None if item is None else from_item(item)
 
-    def open(self, approval: Approval, *, previous: str | None, now: datetime) -> None:
-        """Store an approval and name it in its release's record; supersede the previous one if it is pending.
+    def open(self, approval: Approval, question: str, *, previous: str | None, now: datetime) -> None:
+        """Store an approval, name it in its release's record with what is asked; supersede a pending previous one.
 
         Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
         release is past asking.
@@ -47,6 +47,7 @@ class TableApprovals:
         named = {
             "approvalId": approval.approval_id,
             "evidenceDigest": approval.evidence_digest,
+            "question": question,
             "state": str(State.AWAITING_APPROVAL),
             "updatedAt": iso(now),
         }
