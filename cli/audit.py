@@ -11,7 +11,20 @@ from typing import Any
 from cli.stack import CliError, Stack
 from cli.text import on_one_line
 
-SHOWN = ("sourceIp", "via", "reason", "evidenceDigest", "problem", "userAgent")
+SHOWN = (
+    "sourceIp",
+    "via",
+    "reason",
+    "why",
+    "firing",
+    "sentTo",
+    "notSentTo",
+    "until",
+    "evidenceDigest",
+    "problem",
+    "userAgent",
+)
+"""What is shown of an entry's detail, in this order."""
 EXACT_INTEGERS = 2**53
 
 
@@ -53,7 +66,7 @@ def trail(stack: Stack, release_id: str) -> Iterator[Entry]:
 
 
 def audit(stack: Stack, release_id: str, *, as_json: bool) -> str:
-    """The whole trail as text. Raises CliError when there is none, or when an entry was changed."""
+    """The whole trail as text. Raises CliError when there is none, or, with the trail, when an entry was changed."""
     entries = list(trail(stack, release_id))
     if not entries:
         raise CliError(f"nothing is on record about {release_id}")
@@ -63,7 +76,7 @@ def audit(stack: Stack, release_id: str, *, as_json: bool) -> str:
     else:
         text = "\n".join(entry.line for entry in entries)
     if not all(entry.is_genuine for entry in entries):
-        raise CliError(f"{text}\n\nAt least one entry is not what was written.")
+        raise CliError("at least one entry is not what was written", text)
     return text
 
 

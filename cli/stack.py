@@ -14,7 +14,11 @@ from botocore.exceptions import ClientError
 
 
 class CliError(Exception):
-    """What went wrong, for the person at the terminal."""
+    """What went wrong, for the person at the terminal; `found` is what can be shown all the same."""
+
+    def __init__(self, words: str, found: str = "") -> None:
+        super().__init__(words)
+        self.found = found
 
 
 @dataclass
@@ -32,6 +36,12 @@ class Stack:
         except ClientError as error:
             raise CliError(error.response["Error"]["Message"]) from error
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def output(self, name: str) -> str:
+        """An output of the stack. Raises CliError when it has none of this name."""
+        if name not in self.outputs:
+            raise CliError(f"the stack {self.name} has no output {name}: it isn't one of this app, or of an older one")
+        return self.outputs[name]
 
     def resource(self, logical_id: str) -> str:
         """The physical name of a resource of the stack. Raises CliError when there is none."""
@@ -53,15 +63,17 @@ class Stack:
             return item
         raise CliError(f"there is no release {release_id} in the stack {self.name}")
 
-    def items(self, table: str, pk: str, sk: str = "", *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    def items(
+        self, table: str, pk: str, sk: str | None = None, *, newest_first: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """The items of a partition of the table that an output names, in the order of their keys."""
-        values = {":pk": {"S": pk}, **({":sk": {"S": sk}} if sk else {})}
+        values = {":pk": {"S": pk}, **({":sk": {"S": sk}} if sk is not None else {})}
         pages = (
             self.client("dynamodb")
             .get_paginator("query")
             .paginate(
-                TableName=self.outputs[table],
-                KeyConditionExpression="pk = :pk" + (" AND sk = :sk" if sk else ""),
+                TableName=self.output(table),
+                KeyConditionExpression="pk = :pk" + (" AND sk = :sk" if sk is not None else ""),
                 ExpressionAttributeValues=values,
                 ScanIndexForward=not newest_first,
                 ConsistentRead=True,

@@ -104,7 +104,10 @@ def test_from_the_terminal_the_callers_own_identity_decides(
     asked: Asked, terminal: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--stack", MODEL, "approve", asked.release_id, "--reason", "fine", "--yes"]) == 0
-    assert f"Release {asked.release_id} is approved, by arn:aws:iam::" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert f"Release {asked.release_id} of {MODEL} has kept every gate and passed its dev tests." in told.err
+    assert "/approvals/" not in told.err
+    assert f"Release {asked.release_id} is approved, by arn:aws:iam::" in told.out
     asked.app.succeeded(asked.execution)
     assert main(["--stack", MODEL, "audit", asked.release_id]) == 0
     trail = capsys.readouterr().out
