@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         good = check_everything(account, evidence)
         if options.keep:
             account.line(f"Still running, as asked: {aws.endpoint}. Ctrl-C ends it.")
+            account.line("In another terminal these lines let AWS's tools and the command line find it:")
+            account.console.print("\n".join(_for_another_terminal(aws)), markup=False)
             _sleep_until_interrupted()
     except DemoError as error:
         account.line(str(error), good=False)
@@ -217,6 +219,12 @@ def _wait_for_answers(traffic: Traffic, number: int, patience: float = 30) -> No
         if time.monotonic() > deadline:
             raise DemoError(f"only {len(traffic.answers)} answers in {patience:.0f} s: {traffic.answers[-1:]}")
         time.sleep(0.05)
+
+
+def _for_another_terminal(aws: LocalAws) -> list[str]:
+    """What a person types there first: the lines of `python -m localaws`, the stack's name, a command to try."""
+    found = [f"export {name}={value}" for name, value in aws.environment().items() if name.startswith("AWS_")]
+    return [*found, f"export SAFE_DEPLOY_STACK={STACK}", ".venvs/tools/bin/python -m cli releases"]
 
 
 def _sleep_until_interrupted() -> None:
