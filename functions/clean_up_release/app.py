@@ -47,7 +47,7 @@ class Request:
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"done", "removed", "waitingFor", "keptBy"}. Raises RefusedError rather than touch what serves."""
+    """Return {"done", "removed", "waitingFor", "keptBy"}. Raises LiveEndpointError rather than touch what serves."""
     outside = outside or aws()
     request = Request.from_event(event)
     names = Names.of(config.model_name(), request.release_id)

@@ -511,7 +511,7 @@ def test_a_schedule_that_is_already_there_is_no_failure() -> None:
 
 
 def test_a_predecessor_that_serves_again_is_not_retired() -> None:
-    outcome = release(Retire_Predecessor=TaskError("RefusedError", "it is live"))
+    outcome = release(Retire_Predecessor=TaskError("LiveEndpointError", "it is live"))
     assert (outcome.status, outcome.path[-1]) == ("SUCCEEDED", "Release Superseded")
 
 
@@ -522,10 +522,11 @@ def test_a_predecessor_that_somebody_else_keeps_warm_is_waited_for() -> None:
     assert outcome.waited.count(3600) == 2, "a grace time again, not a look every few seconds"
 
 
-def test_a_predecessor_that_can_not_be_retired_is_told() -> None:
-    outcome = release(Retire_Predecessor=DENIED)
+@pytest.mark.parametrize("refused", [DENIED, TaskError("RefusedError", "delete the endpoint: AccessDeniedException")])
+def test_a_predecessor_that_can_not_be_retired_is_told(refused: TaskError) -> None:
+    outcome = release(Retire_Predecessor=refused)
     assert (outcome.path[-2], outcome.path[-1]) == ("Which Outcome?", "Live but Not Settled")
-    assert "Tell Without Record" in outcome.path
+    assert str(refused.cause) in outcome.requests["Tell Without Record"][0]["Message"]
     assert "Clean Up" not in outcome.path, "what serves stays"
 
 

@@ -488,7 +488,7 @@ def test_what_can_not_be_recorded_is_mailed_directly(answers: dict[str, Any], en
 
 
 def test_a_release_that_serves_again_is_not_retired() -> None:
-    outcome = rollback(Retire_Release=TaskError("RefusedError", "it is live"))
+    outcome = rollback(Retire_Release=TaskError("LiveEndpointError", "it is live"))
     assert outcome.path[-1] == "Production Restored"
 
 
@@ -500,11 +500,14 @@ def test_a_release_that_somebody_else_keeps_warm_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_a_release_that_can_not_be_retired_is_told(heard: bool) -> None:
+@pytest.mark.parametrize("refused", [DENIED, TaskError("RefusedError", "delete the endpoint: AccessDeniedException")])
+def test_a_release_that_can_not_be_retired_is_told(refused: TaskError, heard: bool) -> None:
     answers = {} if heard else {"Tell_of_Leftovers": DENIED}
-    outcome = rollback(Retire_Release=DENIED, **answers)
+    outcome = rollback(Retire_Release=refused, **answers)
     assert outcome.path[-2:] == ["Tell of Leftovers", "Restored but Not Settled"]
-    assert BAD in outcome.requests["Tell of Leftovers"][0]["Message"]
+    message = outcome.requests["Tell of Leftovers"][0]["Message"]
+    assert BAD in message
+    assert str(refused.cause) in message
 
 
 def test_every_request_satisfies_the_services_own_model() -> None:

@@ -14,7 +14,8 @@ SafeDeployError
     ├── ModelAnswerError       the endpoint was reached, and failed or answered nonsense
     └── NoWayBackError         production can't go back to the release that was asked for
 
-`TransientError` has no children on purpose: an `ErrorEquals` matches a class's own name only.
+`TransientError` has no children on purpose: an `ErrorEquals` matches a class's own name only. Of the others,
+`LiveEndpointError` alone reaches a state machine under its own name: it is no failure there.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from safe_deploy.domain.live import Shift
 from safe_deploy.domain.release import State
-from safe_deploy.errors import InvalidRequestError, RefusedError, TransientError
+from safe_deploy.errors import AccessDeniedError, InvalidRequestError, LiveEndpointError, RefusedError, TransientError
 
 from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 
@@ -83,11 +83,22 @@ def test_an_endpoint_that_failed_is_removed(leftovers: Story, status: str) -> No
 def test_what_production_serves_from_is_never_touched(story: Story) -> None:
     story.until_live()
     story.outside.endpoints.schedules.add(f"{BASE}-monitor")
-    with pytest.raises(RefusedError, match=f"production serves from the endpoint {BASE}-prod") as caught:
+    with pytest.raises(LiveEndpointError, match=f"production serves from the endpoint {BASE}-prod"):
         clean(story)
-    assert type(caught.value) is RefusedError
     assert story.outside.endpoints.log == []
     assert clean(story, "dev")["done"]
+
+
+def test_a_removal_that_iam_denies_is_not_taken_for_one_of_what_serves(
+    leftovers: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_name: str) -> bool:
+        raise AccessDeniedError("delete the endpoint: AccessDeniedException")
+
+    monkeypatch.setattr(leftovers.outside.endpoints, "remove_endpoint", denied)
+    with pytest.raises(RefusedError, match="AccessDenied") as caught:
+        clean(leftovers, retire=True)
+    assert type(caught.value) is RefusedError
 
 
 def test_what_still_gets_a_share_of_traffic_is_waited_for(leftovers: Story) -> None:
