@@ -1,6 +1,6 @@
 """Check a new version before it gets traffic. Called by CodeDeploy as the hook `BeforeAllowTraffic`.
 
-The endpoint must be in service and capture everything; the golden rows, sent through the new version itself,
+The endpoint must serve and capture everything; the golden rows, sent through the new version itself,
 must get the scores that they got on the dev endpoint, fast enough; the release must hold the lock.
 """
 

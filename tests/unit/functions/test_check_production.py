@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from safe_deploy.domain.deployment import SERVING
 from safe_deploy.domain.live import Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.out_of_band import IDS
@@ -234,6 +235,13 @@ def test_an_endpoint_that_was_changed_is_found(live: Story, change: dict[str, An
     endpoints = live.outside.endpoints.endpoints
     endpoints[ENDPOINT] = replace(endpoints[ENDPOINT], **change)
     assert check(live) == [expected]
+
+
+@pytest.mark.parametrize("status", SERVING)
+def test_an_endpoint_that_scales_was_changed_by_nobody(live: Story, status: str) -> None:
+    endpoints = live.outside.endpoints.endpoints
+    endpoints[ENDPOINT] = replace(endpoints[ENDPOINT], status=status)
+    assert check(live) == []
 
 
 def test_an_endpoint_that_was_deleted_is_found(live: Story) -> None:

@@ -8,12 +8,15 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import botocore.session
 import pytest
+from safe_deploy.domain.deployment import SERVING
 from safe_deploy.domain.live import LiveVersion
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.ports import Deployment, Endpoint, Invocation
 from safe_deploy.errors import InvalidRequestError, TransientError
 
+from localaws.sagemaker import endpoints as localaws_endpoints
 from tests.fakes.aws import START, FakeContext
 from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
 
@@ -90,7 +93,9 @@ def test_a_version_that_answers_wrongly_fails(published: Story, answer: Any, wor
 @pytest.mark.parametrize(
     ("status", "capture", "words"),
     [
-        ("Updating", 100, "is Updating, not InService"),
+        ("Creating", 100, "is Creating, so it doesn't serve"),
+        ("Failed", 100, "is Failed, so it doesn't serve"),
+        ("Updating", 0, "captures 0 %"),
         ("InService", 0, "captures 0 %"),
         ("InService", 50, "50 %"),
     ],
@@ -98,6 +103,21 @@ def test_a_version_that_answers_wrongly_fails(published: Story, answer: Any, wor
 def test_an_endpoint_that_is_not_ready_fails(published: Story, status: str, capture: int, words: str) -> None:
     published.outside.endpoints.endpoints[PRODUCTION] = Endpoint(PRODUCTION, status, capture)
     failed(published, "check_version", words)
+
+
+@pytest.mark.parametrize("status", SERVING)
+def test_a_release_whose_endpoint_scales_with_its_traffic_goes_live(published: Story, status: str) -> None:
+    published.outside.endpoints.add(PRODUCTION, status)
+    assert published.hook("check_version")["status"] == "Succeeded"
+    published.outside.functions.alias = "2"
+    published.prove()
+    assert published.hook("check_traffic")["status"] == "Succeeded"
+    assert published.outside.releases.get(FIRST).item["trafficCheck"]["endpoint"]["status"] == status
+
+
+def test_what_serves_on_localaws_and_is_a_status_at_all_is_what_serves() -> None:
+    output = botocore.session.get_session().get_service_model("sagemaker").shape_for("DescribeEndpointOutput")
+    assert set(SERVING) == set(localaws_endpoints.SERVING) <= set(output.members["EndpointStatus"].enum)
 
 
 def test_an_endpoint_that_is_gone_fails(published: Story) -> None:

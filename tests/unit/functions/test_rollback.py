@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from safe_deploy.domain.deployment import SERVING
 from safe_deploy.domain.live import LiveVersion, Shift
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.names import release_id_of
@@ -115,10 +116,21 @@ def test_an_endpoint_that_is_just_being_retired_is_made_anew(two: Story) -> None
     assert plan(two)["status"] == "create"
 
 
-@pytest.mark.parametrize(("status", "capture"), [("Failed", 100), ("Updating", 100), ("InService", 0)])
+@pytest.mark.parametrize(
+    ("status", "capture"),
+    [("Failed", 100), ("Deleting", 100), ("OutOfService", 100), ("InService", 0), ("Updating", 0)],
+)
 def test_an_endpoint_that_can_not_be_trusted_is_made_anew(two: Story, status: str, capture: int) -> None:
     two.outside.endpoints.add(ENDPOINT, status, capture)
     assert plan(two)["status"] == "create"
+
+
+@pytest.mark.parametrize("status", SERVING)
+def test_a_warm_endpoint_that_scales_or_is_maintained_is_shifted_to_as_it_is(two: Story, status: str) -> None:
+    """It serves: to make it anew would mean to delete it first."""
+    two.outside.endpoints.add(ENDPOINT, status)
+    assert plan(two)["status"] == "shift"
+    assert two.hook("check_version", "2")["status"] == "Succeeded"
 
 
 def test_a_predecessor_that_was_rolled_back_itself_is_passed_over(two: Story) -> None:
@@ -366,7 +378,7 @@ DIFFERENCES: list[tuple[Callable[[Story], Any], str]] = [
     (lambda s: s.outside.functions.weights.update({"3": 0.1}), "sends 90% of the traffic to version 2"),
     (lambda s: s.outside.functions.weights.update({"3": 0.1}), "still has weights for other versions"),
     (lambda s: s.outside.endpoints.endpoints.clear(), f"the endpoint {ENDPOINT} doesn't exist"),
-    (lambda s: s.outside.endpoints.add(ENDPOINT, "Updating"), "is Updating, not InService"),
+    (lambda s: s.outside.endpoints.add(ENDPOINT, "Deleting"), "is Deleting, so it doesn't serve"),
     (lambda s: s.outside.endpoints.add(ENDPOINT, capture=50), "captures 50 %"),
     (lambda s: s.outside.endpoints.scaling.clear(), "doesn't scale with traffic"),
     (lambda s: s.outside.endpoints.schedules.clear(), f"there is no schedule {MODEL}-{FIRST}-monitor"),
@@ -379,6 +391,12 @@ DIFFERENCES: list[tuple[Callable[[Story], Any], str]] = [
         "names the endpoint another",
     ),
 ]
+
+
+@pytest.mark.parametrize("status", SERVING)
+def test_an_endpoint_that_scales_is_no_difference(back: Story, status: str) -> None:
+    back.outside.endpoints.add(ENDPOINT, status)
+    assert verify(back)["passed"]
 
 
 @pytest.mark.parametrize(("change", "words"), DIFFERENCES, ids=[words for _, words in DIFFERENCES])

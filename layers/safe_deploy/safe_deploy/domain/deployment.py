@@ -10,6 +10,11 @@ from safe_deploy.domain.live import Alias
 from safe_deploy.domain.ports import Endpoint
 from safe_deploy.errors import InvalidRequestError
 
+SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
+"""Statuses in which an endpoint answers. Scaling makes it Updating, or RollingBack where no instance is to be had;
+maintenance makes it SystemUpdating. Only a fresh endpoint has to be InService: the state machines wait for that.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class HookEvent:
@@ -50,8 +55,8 @@ def endpoint_failure(endpoint: Endpoint | None, name: str) -> str | None:
     """Return a sentence when a production endpoint can't be trusted with traffic."""
     if endpoint is None:
         return f"the endpoint {name} doesn't exist"
-    if endpoint.status != "InService":
-        return f"the endpoint {name} is {endpoint.status}, not InService"
+    if endpoint.status not in SERVING:
+        return f"the endpoint {name} is {endpoint.status}, so it doesn't serve"
     if endpoint.capture_percentage != 100:
         return f"the endpoint {name} captures {endpoint.capture_percentage} % of its requests, not all"
     return None
