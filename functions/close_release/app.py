@@ -14,7 +14,8 @@ from safe_deploy.domain import notices
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.failures import reason_of
 from safe_deploy.domain.fields import Fields
-from safe_deploy.domain.monitoring import iso
+from safe_deploy.domain.figures import moment
+from safe_deploy.domain.monitoring import iso, parse_time
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
@@ -36,6 +37,11 @@ STATES = {
 }
 DUPLICATE = "duplicate"
 DETAILS = ("state", "version", "previousVersion", "deploymentId")
+UNREAD = {
+    "unconfirmed": "Whether traffic went back could not be seen",
+    "unverified": "Production could not be read back",
+}
+"""What could not be looked at after traffic went back: by the error's name in the request, in words."""
 
 logger = observability.logger()
 
@@ -49,6 +55,8 @@ class Request:
     error: Any
     clean_up: Any
     """The error of a clean-up that failed, if one did."""
+    unread: dict[str, Any]
+    """Errors of looks that failed, by their names in `UNREAD`."""
     details: dict[str, Any]
 
     @classmethod
@@ -60,6 +68,7 @@ class Request:
             given.choice("outcome", (*STATES, DUPLICATE)),
             event.get("error"),
             event.get("cleanUp"),
+            {key: event[key] for key in UNREAD if event.get(key) is not None},
             {key: event[key] for key in DETAILS if event.get(key) is not None},
         )
 
@@ -139,7 +148,7 @@ def notes_of(request: Request, release: Release) -> list[str]:
         if release.is_code_only:
             notes.append(f"It changes the inference code alone; the model stays that of release {release.trained_by}.")
         if decision:
-            notes.append(f"Approved by {decision['by']} at {decision['at']}.")
+            notes.append(f"Approved by {decision['by']} at {moment(parse_time(decision['at'], 'at'))}.")
         if request.error:
             notes.append(f"One thing is missing, and needs you: {reason_of(request.error)}")
     notes.extend(break_glass_note(release))
@@ -149,6 +158,7 @@ def notes_of(request: Request, release: Release) -> list[str]:
     if request.outcome == "rolledBack" and read_back:
         notes.append(f"Read back afterwards: {read_back['serving']}")
         notes.extend(f"Not as it should be: {sentence}" for sentence in read_back["differences"])
+    notes.extend(f"{UNREAD[look]}: {reason_of(error)}" for look, error in request.unread.items())
     if request.clean_up:
         notes.append(f"Not everything could be removed, so look for leftovers: {reason_of(request.clean_up)}")
     if request.details.get("state"):

@@ -198,9 +198,22 @@ def test_a_rollback_that_can_not_be_confirmed_still_ends() -> None:
     assert outcome.path[-1] == "Rolled Back"
 
 
+@pytest.mark.parametrize(
+    "stopped", [{"Watch_Shift": looked("stop", WORSE)}, {"Decide_Shift": HELD}], ids=["worse", "held"]
+)
+def test_a_rollback_that_can_not_be_seen_is_told_with_why_it_was_begun_and_read_back_all_the_same(
+    stopped: dict[str, Any],
+) -> None:
+    outcome = release(**({"Watch_Shift": looked("wait")} | stopped), Confirm_Rollback=DENIED)
+    rolled_back(outcome, WORSE if "Decide_Shift" not in stopped else "Not proven in time")
+    assert closed_as(outcome)["unconfirmed"]["Cause"] == "not allowed"
+    assert "unverified" not in closed_as(outcome)
+
+
 def test_a_rollback_that_can_not_be_read_back_is_told_as_what_it_is() -> None:
     outcome = release(Watch_Shift=looked("stop", WORSE), Verify_Rollback=DENIED)
-    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Rolled Back", "rolledBack")
+    rolled_back(outcome, WORSE)
+    assert closed_as(outcome)["unverified"]["Cause"] == "not allowed"
 
 
 def test_steps_that_codedeploy_has_not_are_made_once() -> None:

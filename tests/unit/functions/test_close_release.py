@@ -106,6 +106,18 @@ def test_a_rollback_is_told_with_what_the_hooks_found(promoting: Story) -> None:
     assert "doesn't exist; deployment d-2 is Stopped" in mail(promoting)
 
 
+def test_a_rollback_is_told_with_what_could_not_be_looked_at(promoting: Story) -> None:
+    event = json.loads((ROOT / "events/close_release/rolled_back_unread.json").read_text())
+    promoting.prove()
+    promoting.call("close_release", event)
+    assert "Reason: The candidate is worse in errors" in mail(promoting)
+    assert "Whether traffic went back could not be seen: User is not authorized to perform lambda:GetAlias" in mail(
+        promoting
+    )
+    assert "Production could not be read back: read the alias: AccessDeniedException" in mail(promoting)
+    assert "was rolled back" in mail(promoting)
+
+
 def test_a_live_release_names_who_approved_it_and_what_is_missing(promoting: Story) -> None:
     promoting.close("live", version="2", error={"Error": "Scheduler.X", "Cause": "no schedule"})
     assert "Approved by Ada Lovelace" in mail(promoting)
