@@ -9,7 +9,7 @@ import pytest
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.release import Release
 
-from tests.fakes.story import ENVIRONMENT, FIRST, SECOND, Story
+from tests.fakes.story import ARTIFACTS, ENVIRONMENT, FIRST, SECOND, Story
 
 
 @pytest.fixture
@@ -60,3 +60,17 @@ def test_further_windows_count_only_where_the_policy_holds(story: Story) -> None
 
 def test_a_first_release_has_the_same_sections(story: Story) -> None:
     assert gathered(story, FIRST).content.keys() == gathered(story).content.keys()
+
+
+# ---- drift of the training data ----
+
+
+def test_of_many_violations_those_are_kept_that_no_distance_tells(story: Story) -> None:
+    """GIVEN more than are kept THEN the others go first, in the job's order, and all are counted."""
+    distances = [{"feature_name": f"f{i}", "description": f"Baseline drift distance: {i}"} for i in range(60)]
+    others = [{"feature_name": f"g{i}", "description": "Completeness requirement is not met."} for i in range(3)]
+    uri = f"s3://{ARTIFACTS}/releases/{SECOND}/baseline/constraint_violations.json"
+    story.outside.objects.put(uri, {"violations": [*distances, *others]})
+    found = gathered(story).content["drift"]
+    assert found["violationsInAll"] == 63
+    assert [entry["feature"] for entry in found["violations"]] == ["g0", "g1", "g2", *(f"f{i}" for i in range(47))]

@@ -104,6 +104,7 @@ def test_everything_an_approver_weighs_is_there(evidence: dict[str, Any]) -> Non
         "Yellow taxi trips, February 2019",
         "1 of 5 features is beyond the policy's threshold of 0.2",
         "0.904 · 0 → 2.305",
+        "S3 version of the drop ",
         "5 ms (limit 500 ms)",
         "mean distance",
         "Production endpoint, a month ml.m5.large 730 to 2,920 83.95 to 335.80 USD",
@@ -255,6 +256,35 @@ def test_further_windows_and_no_steps_change_how_long_both_endpoints_cost(eviden
     assert "during the shift, once ml.m5.large 0.25 to 4" in text_of(evidence)
     evidence["strategy"] = {"type": "allAtOnce", "reason": "it mends"}
     assert "during the shift" not in text_of(evidence).split("What it costs", 2)[2]
+
+
+def test_the_number_of_rows_is_no_metric_but_another_count_is(evidence: dict[str, Any]) -> None:
+    assert evidence["candidate"]["metrics"]["count"] == evidence["testRows"] == 4081
+    assert "on the same 4,081 test rows" in text_of(evidence)
+    assert "count 4,081" not in text_of(evidence)
+    evidence["candidate"]["metrics"]["count"] = 17
+    assert "count 17" in text_of(evidence)
+    evidence["candidate"]["metrics"]["count"] = 4081
+    evidence["better"]["count"] = "higher"
+    assert "count (higher is better) 4,081" in text_of(evidence)
+
+
+def test_differences_that_are_not_shown_are_counted_and_can_be_found(evidence: dict[str, Any]) -> None:
+    assert "Other differences" not in text_of(evidence)
+    other = {"feature": "trip_distance", "description": "Completeness requirement is not met."}
+    evidence["drift"] |= {"violations": [other, *evidence["drift"]["violations"]], "violationsInAll": 73}
+    text = text_of(evidence)
+    assert "trip_distance Completeness requirement is not met." in text
+    assert "73 differences in all, distances beyond the threshold included; the first 2 are in the evidence." in text
+    assert f"All of them: {evidence['uris']['baseline']}/constraint_violations.json" in text
+    del evidence["drift"]["violationsInAll"]
+    assert "How many differences there are in all: unknown." in text_of(evidence)
+
+
+def test_which_version_of_the_drop_it_was_is_told_or_unknown(evidence: dict[str, Any]) -> None:
+    assert f"S3 version of the drop {evidence['data']['drop']['versionId']}" in text_of(evidence)
+    del evidence["data"]["drop"]["versionId"]
+    assert "S3 version of the drop unknown" in text_of(evidence)
 
 
 def test_nothing_replayed_is_no_good_news(evidence: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
+from typing import TypeVar
 
 from safe_deploy.domain.figures import is_known
 from safe_deploy.pages.html import escape
@@ -16,8 +18,10 @@ from safe_deploy.pages.html import escape
 WIDTH = 600
 LEFT, RIGHT = 10, 590
 ROW = 54
+LINE = 27
+"""Between two lines of a label, as a phone shows them."""
 LABELS_LIMIT = 42
-"""Characters of a label and its figure together, as a phone shows them."""
+"""Characters of a label's line and its figure together, as a phone shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Bar:
     kind: str = "same"
 
 
+Row = TypeVar("Row", Interval, Bar)
+
+
 def intervals(anchor: str, title: str, rows: Sequence[Interval], ends: tuple[str, str]) -> str:
     """Return intervals around nought; `ends` says what left and right of it mean."""
     reach = _reach(rows)
@@ -51,16 +58,15 @@ def intervals(anchor: str, title: str, rows: Sequence[Interval], ends: tuple[str
     def x(value: float) -> float:
         return middle + max(-1.0, min(1.0, value / reach)) * (RIGHT - LEFT) / 2
 
-    bottom = 34 + ROW * len(rows)
+    placed, bottom = _placed(rows, 34)
     parts = [
         f'<text class="soft" x="0" y="22">← {escape(ends[0])}</text>',
         f'<text class="soft" x="{WIDTH}" y="22" text-anchor="end">{escape(ends[1])} →</text>',
         f'<line class="zero" x1="{middle:g}" x2="{middle:g}" y1="30" y2="{bottom}"/>',
     ]
-    for place, row in enumerate(rows):
-        top = 34 + ROW * place
-        parts += _labels(row.label, row.text, top, row.kind)
-        parts += _mark(row, x, top + 38, reach)
+    for row, lines, top, base in placed:
+        parts += _labels(lines, row.text, top, row.kind)
+        parts += _mark(row, x, base + 38, reach)
     described = "; ".join(f"{row.label}: {row.text}" for row in rows)
     return _svg(anchor, title, described, bottom + 6, parts)
 
@@ -71,23 +77,23 @@ def bars(anchor: str, title: str, rows: Sequence[Bar], limit: tuple[float, str] 
     known = [row.value for row in rows if is_known(row.value)]
     most = max([*known, limit[0] if limit else 0.0]) or 1.0
     scale = WIDTH / (most * 1.02)
-    bottom = ROW * len(rows) + (30 if limit else 4)
+    placed, bottom = _placed(rows, 0)
+    bottom += 30 if limit else 4
     parts = []
-    for place, row in enumerate(rows):
-        top = ROW * place
-        parts += _labels(row.label, row.text, top, row.kind)
-        parts.append(f'<rect class="track" x="0" y="{top + 30}" width="{WIDTH}" height="14" rx="3"/>')
+    for row, lines, top, base in placed:
+        parts += _labels(lines, row.text, top, row.kind)
+        parts.append(f'<rect class="track" x="0" y="{base + 30}" width="{WIDTH}" height="14" rx="3"/>')
         if is_known(row.value) and row.value > 0:
             width = max(2.0, row.value * scale)
             parts.append(
-                f'<rect class="bar {escape(row.kind)}" x="0" y="{top + 30}" width="{width:.1f}" height="14" rx="3"/>'
+                f'<rect class="bar {escape(row.kind)}" x="0" y="{base + 30}" width="{width:.1f}" height="14" rx="3"/>'
             )
     if limit:
         at, words = limit[0] * scale, escape(limit[1])
         anchor_at = "end" if at > WIDTH / 2 else "start"
         parts += [
-            *(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{ROW * i + 29}" y2="{ROW * i + 46}"/>'
-              for i in range(len(rows))),
+            *(f'<line class="limit" x1="{at:.1f}" x2="{at:.1f}" y1="{base + 29}" y2="{base + 46}"/>'
+              for _, _, _, base in placed),
             f'<text class="soft" x="{at:.1f}" y="{bottom - 8}" text-anchor="{anchor_at}">{words}</text>',
         ]  # fmt: skip
     described = "; ".join(f"{row.label}: {row.text}" for row in rows)
@@ -124,12 +130,31 @@ def _reach(rows: Sequence[Interval]) -> float:
     return max([usual, *values]) * 1.05 or 1.0
 
 
-def _labels(label: str, text: str, top: float, kind: str) -> list[str]:
-    limit = max(10, LABELS_LIMIT - len(text))
-    short = label if len(label) <= limit else f"{label[: limit - 1]}…"
+def _placed(rows: Sequence[Row], top: int) -> tuple[list[tuple[Row, list[str], int, int]], int]:
+    """Return each row with its label's lines, where these begin and where its last begins; and where all ends."""
+    found = []
+    for row in rows:
+        lines = _lines(row.label, max(10, LABELS_LIMIT - len(row.text)))
+        base = top + LINE * (len(lines) - 1)
+        found.append((row, lines, top, base))
+        top = base + ROW
+    return found, top
+
+
+def _lines(label: str, limit: int) -> list[str]:
+    """Return a label in as few lines as it needs, and those as short as that allows."""
+
+    def wrapped(width: int) -> list[str]:
+        return wrap(label, width, break_on_hyphens=False) or [""]
+
+    fewest = len(wrapped(limit))
+    return next(lines for width in range(1, limit + 1) if len(lines := wrapped(width)) == fewest)
+
+
+def _labels(lines: Sequence[str], text: str, top: float, kind: str) -> list[str]:
     tone = f' class="{escape(kind)}"' if kind in ("better", "worse") else ""
     return [
-        f'<text x="0" y="{top + 22}">{escape(short)}</text>',
+        *(f'<text x="0" y="{top + 22 + LINE * place}">{escape(line)}</text>' for place, line in enumerate(lines)),
         f'<text{tone} x="{WIDTH}" y="{top + 22}" text-anchor="end">{escape(text)}</text>',
     ]
 

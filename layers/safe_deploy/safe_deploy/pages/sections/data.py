@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safe_deploy.domain.figures import count, figure, percent
+from safe_deploy.domain.figures import UNKNOWN, count, figure, is_known, percent
 from safe_deploy.domain.manifest import CODE
+from safe_deploy.domain.training_drift import is_distance
 from safe_deploy.pages.html import code, escape, facts, folded, heading, paragraph, section, table, unknown
 from safe_deploy.pages.plots import Bar, bars
 from safe_deploy.pages.plots import figure as plot
@@ -23,6 +24,7 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
     is_code_only = evidence.get("kind") == CODE
     entries = [
         ("Drop", code(drop)),
+        ("S3 version of the drop", code(data["drop"].get("versionId") or UNKNOWN)),
         ("Description", escape(manifest.get("description") or "none given")),
         ("Asked for by", escape(manifest.get("requestedBy") or "unknown")),
         ("Rows", escape(_rows(data))),
@@ -83,12 +85,26 @@ def _drift(evidence: Mapping[str, Any]) -> str:
         f"Largest gap between the cumulated distributions, 0 to 1 ({drift['method']}); then the mean of the "
         f"champion's training data → of the new. {count(drift['rows'])} new rows.{more}"
     )
-    others = [entry for entry in drift["violations"] if not entry["description"].startswith("Baseline drift")]
-    listed = [[entry["feature"], entry["description"]] for entry in others]
-    found = heading("Other differences from the champion's constraints") + table(
-        ["Feature", "What"], listed, words=(1,)
-    )
-    return head + paragraph(words) + (plot(drawn, caption) if rows else "") + (found if listed else "")
+    return head + paragraph(words) + (plot(drawn, caption) if rows else "") + _violations(evidence, drift)
+
+
+def _violations(evidence: Mapping[str, Any], drift: Mapping[str, Any]) -> str:
+    """Return what the plot doesn't tell, and how much of it there is in all."""
+    kept = drift["violations"]
+    listed = [[entry["feature"], entry["description"]] for entry in kept if not is_distance(entry)]
+    found = table(["Feature", "What"], listed, words=(1,)) if listed else ""
+    in_all = drift.get("violationsInAll")
+    if not is_known(in_all):
+        found += unknown("How many differences there are in all")
+    elif in_all > len(kept):
+        place = (evidence.get("uris") or {}).get("baseline")
+        where = f" All of them: {place}/constraint_violations.json" if place else ""
+        found += paragraph(
+            f"{count(in_all)} differences in all, distances beyond the threshold included; the first {len(kept)} are "
+            f"in the evidence.{where}",
+            "soft small",
+        )
+    return heading("Other differences from the champion's constraints") + found if found else ""
 
 
 def _distance(entry: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from safe_deploy.pages.plots import Interval, intervals
 from safe_deploy.pages.plots import figure as plot
 
 VERDICTS = {"better": "better", "worse": "worse", "same": "no clear difference", "unknown": "not judged"}
+ROWS = "count"
+"""As model/metrics.py calls the number of rows."""
 LIMITS = {"atMost": "at most", "atLeast": "at least"}
 
 
@@ -30,7 +32,8 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
         words += " Nothing is live yet, so there is no champion to compare with."
     elif evidence["championObstacle"]:
         words += f" The champion can't be compared: {evidence['championObstacle']}."
-    rows = [_row(name, evidence, ((compared or {}).get("metrics") or {}).get(name)) for name in metric_names(evidence)]
+    found = (compared or {}).get("metrics") or {}
+    rows = [_row(name, evidence, found.get(name)) for name in metric_names(evidence) if not _is_rows(name, evidence)]
     return section(
         anchor,
         title,
@@ -49,6 +52,12 @@ def shifts(difference: Mapping[str, Any] | None, base: Any, better: str | None) 
         return dict(shares)
     turned = {key: None if value is None else -value for key, value in shares.items()}
     return {"value": turned["value"], "low": turned["high"], "high": turned["low"]}
+
+
+def _is_rows(name: str, evidence: Mapping[str, Any]) -> bool:
+    """Return whether a metric only says again how many test rows there were: no policy judges that."""
+    value = evidence["candidate"]["metrics"].get(name)
+    return name == ROWS and name not in (evidence.get("better") or {}) and value == evidence["testRows"]
 
 
 def _row(name: str, evidence: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[str]:
