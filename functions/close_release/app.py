@@ -131,7 +131,7 @@ def reason_for(request: Request, release: Release | None) -> str:
     if request.outcome == "failed" and decision.get("decision") == "reject":
         said = f"rejected by {decision['by']}: {decision['reason']}; then {said}"
     stopped = (release.item.get("stoppedBy") or {}) if release else {}
-    if stopped and request.outcome in ("rolledBack", "failed"):
+    if stopped and request.outcome in ("rolledBack", "failed", "stale"):
         said = f"{stopped['by']} went back to what served before: {stopped['reason']}; {said}"
     if release is not None and request.outcome == "rolledBack":
         checks = [release.item.get(name) or {} for name in ("versionCheck", "trafficCheck")]

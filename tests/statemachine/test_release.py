@@ -629,6 +629,42 @@ def test_code_that_was_deployed_in_the_last_moment_makes_the_yes_stale(error: st
     assert "Shift Traffic" not in outcome.path
 
 
+SHARED = {"AdditionalVersionWeights": {"1": 0.5}}
+NOT_SHARED: list[dict[str, Any]] = [
+    {},
+    {"RoutingConfig": {}},
+    {"RoutingConfig": {"AdditionalVersionWeights": {}}},
+    {"RoutingConfig": {"AdditionalVersionWeights": {"1": 0.0}}},
+]
+
+
+@pytest.mark.parametrize(
+    ("alias", "words"),
+    [
+        ({"FunctionVersion": "1"}, "points to version 1; what was approved was compared with version 2 alone"),
+        ({"FunctionVersion": "2", "RoutingConfig": SHARED}, "points to version 2, and others get a share"),
+        ({"FunctionVersion": "1", "RoutingConfig": SHARED}, "points to version 1, and others get a share"),
+    ],
+)
+@pytest.mark.parametrize("champion", [True, False])
+def test_an_alias_that_was_moved_since_the_lock_makes_the_yes_stale(
+    alias: dict[str, Any], words: str, champion: bool
+) -> None:
+    outcome = release(champion=champion, Read_Live_Alias=alias)
+    assert (outcome.path[-1], closed_as(outcome)["outcome"]) == ("Evidence Stale", "stale")
+    assert (closed_as(outcome)["state"], closed_as(outcome)["error"]["Error"]) == ("Read Live Alias", "EvidenceStale")
+    assert words in closed_as(outcome)["error"]["Cause"]
+    assert "Shift Traffic" not in outcome.path
+    assert {"Clean Up", "Drop Again"} <= set(outcome.path)
+
+
+@pytest.mark.parametrize("routing", NOT_SHARED)
+@pytest.mark.parametrize("champion", [True, False])
+def test_an_alias_that_points_where_it_did_may_be_shifted(routing: dict[str, Any], champion: bool) -> None:
+    outcome = release(champion=champion, Read_Live_Alias={"FunctionVersion": "2", **routing})
+    assert outcome.path[-1] == "Release Live"
+
+
 def test_every_request_satisfies_the_services_own_model() -> None:
     """GIVEN a whole release WHEN its requests are held against botocore's models THEN each one fits."""
     every = TASKS | BRANCHES | ASKING | WATCHING

@@ -110,12 +110,19 @@ def test_a_rollback_is_told_with_what_could_not_be_looked_at(promoting: Story) -
     event = json.loads((ROOT / "events/close_release/rolled_back_unread.json").read_text())
     promoting.prove()
     promoting.call("close_release", event)
-    assert "Reason: The candidate is worse in errors" in mail(promoting)
-    assert "Whether traffic went back could not be seen: User is not authorized to perform lambda:GetAlias" in mail(
-        promoting
-    )
-    assert "Production could not be read back: read the alias: AccessDeniedException" in mail(promoting)
-    assert "was rolled back" in mail(promoting)
+    text = mail(promoting)
+    assert "was rolled back" in text
+    assert "Reason: The candidate is worse in errors" in text
+    assert "Whether traffic went back could not be seen: User is not authorized to perform lambda:GetAlias" in text
+    assert "Production could not be read back: read the alias: AccessDeniedException" in text
+
+
+@pytest.mark.parametrize("outcome", ["rolledBack", "failed", "stale"])
+def test_who_went_back_while_a_release_was_on_its_way_is_named(promoting: Story, outcome: str) -> None:
+    stopped = {"stoppedBy": {"by": "Grace", "reason": "fares look too low"}}
+    promoting.outside.releases.update(FIRST, stopped, promoting.outside.clock.now())
+    promoting.close(outcome, error={"Error": "X", "Cause": "the alias points to version 1"})
+    assert "Grace went back to what served before: fares look too low; the alias points to version 1" in mail(promoting)
 
 
 def test_a_live_release_names_who_approved_it_and_what_is_missing(promoting: Story) -> None:
