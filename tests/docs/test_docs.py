@@ -15,6 +15,7 @@ from safe_deploy.domain.manifest import Manifest
 from safe_deploy.domain.policy import Policy
 from safe_deploy.errors import InvalidRequestError
 
+from cli.__main__ import parser
 from localaws.faults.places import PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,12 +87,21 @@ def strings(*folders: str) -> str:
     return "\n".join(str(n.value) for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
+def section_of(page: str, heading: str) -> str:
+    """The text under a heading."""
+    return text_of(Path(page)).split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
 def rows(page: str, heading: str) -> list[list[str]]:
     """The rows of the tables under a heading, without heads: their cells."""
-    section = text_of(Path(page)).split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
+    lines = [line for line in section_of(page, heading).splitlines() if line.startswith("|")]
     bodies = [line for place, line in enumerate(lines) if not is_head(lines, place)]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in bodies]
+
+
+def names_in(page: str, heading: str, before: str = "") -> list[str]:
+    """What the tables under a heading name in their first column, as code."""
+    return [name for row in rows(page, heading) for name in re.findall(rf"`{before}([\w-]+)`", row[0])]
 
 
 def is_head(lines: list[str], place: int) -> bool:
@@ -105,12 +115,61 @@ def is_head(lines: list[str], place: int) -> bool:
 def test_every_make_target_is_named() -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert len(targets) > 5
-    assert [t for t in targets if not re.search(rf"\bmake {t}(?![\w-])", EVERYTHING)] == []
+    assert sorted(names_in("docs/operations.md", "Commands of this repository", "make ")) == sorted(targets)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_what_make_test_leaves_out_is_named(page: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", makefile, re.M))
+    left_out = re.findall(r"^LONG := (.*)$", makefile, re.M)[0].split()
+    lines = [line for line in text_of(Path(page)).splitlines() if re.search(r"make test\b(?!-)", line)]
+    named = [target for line in lines for target in re.findall(r"make (test-[a-z]+)", line) if target != "test-fast"]
+    assert [part for part in left_out if not any(f"tests/{part}" in recipes[target] for target in named)] == []
 
 
 @pytest.mark.parametrize("section", ["Parameters", "Outputs"])
-def test_the_templates_parameters_and_outputs_are_named(section: str) -> None:
-    assert missing(list(template()[section])) == []
+def test_the_templates_parameters_and_outputs_stand_in_their_table(section: str) -> None:
+    assert sorted(names_in("docs/operations.md", section)) == sorted(template()[section])
+
+
+def test_parameters_have_the_defaults_that_their_table_says() -> None:
+    for row in rows("docs/operations.md", "Parameters"):
+        for name in re.findall(r"`(\w+)`", row[0]):
+            default = str(template()["Parameters"][name].get("Default", ""))
+            assert not default or re.search(rf"(?<![\w.]){re.escape(default)}(?![\w.])", row[1]), name
+
+
+def test_what_a_deleted_stack_leaves_is_named() -> None:
+    kept = {name for name, made in template()["Resources"].items() if made.get("DeletionPolicy") == "Retain"}
+    section = section_of("docs/operations.md", "Delete the stack")
+    assert "Key" in kept
+    assert "the key" in section
+    assert {f"{name}Name" for name in kept - {"Key"}} <= set(re.findall(r"`(\w+)`", section))
+
+
+def subjects() -> Iterator[str]:
+    """What mails' subjects are made of, in pieces between what is filled in."""
+    for name in ("notices", "rollback_notice"):
+        source = (ROOT / f"layers/safe_deploy/safe_deploy/domain/{name}.py").read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            found: list[ast.expr] = []
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Notice.of":
+                found = node.args[:1]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "subjects":
+                found = list(node.value.values) if isinstance(node.value, ast.Dict) else []
+            parts = (part for expression in found for part in ast.walk(expression) if isinstance(part, ast.Constant))
+            yield from (part.value for part in parts if isinstance(part.value, str))
+    for path in (ROOT / "statemachines").glob("*.yaml"):
+        for words in re.findall(r"Subject: '(.*)'", path.read_text(encoding="utf-8")):
+            yield from re.split(r"\$\{\w+\}|\{%|%\}|[\"&]|\$\w+", words)
+
+
+def test_every_notice_stands_in_the_table() -> None:
+    named = "\n".join(row[0] for row in rows("docs/operations.md", "What each notice means"))
+    pieces = {piece.strip(" :") for piece in subjects()} - {"release"}
+    assert len(pieces) > 15
+    assert sorted(piece for piece in pieces if piece not in named) == []
 
 
 @pytest.mark.parametrize("machine", sorted(path.name for path in (ROOT / "statemachines").glob("*.asl.yaml")))
@@ -149,6 +208,21 @@ def test_every_option_is_named(program: str) -> None:
     found = list(options((ROOT / program / "__main__.py").read_text(encoding="utf-8")))
     assert len(found) > 3
     assert missing(found) == []
+
+
+def test_every_variable_of_the_command_line_is_named() -> None:
+    read = re.findall(
+        r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"",
+        "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "cli").glob("*.py")),
+    )
+    assert read
+    assert missing(read) == []
+
+
+def test_every_command_of_the_command_line_is_in_its_section() -> None:
+    section = section_of("docs/operations.md", "The command line")
+    (choices,) = (action.choices for action in parser()._actions if action.dest == "command")
+    assert [name for name in choices or () if f"python -m cli {name} " not in section] == []
 
 
 def test_every_direct_dependency_has_a_line() -> None:
@@ -261,6 +335,15 @@ def test_diagrams_are_whole(page: str, diagram: str) -> None:
     if diagram.startswith("flowchart"):
         assert unquoted.count("|") % 2 == 0, f"{page}: an edge's label is open"
         assert unquoted.count("subgraph") == len(re.findall(r"^\s*end\s*$", unquoted, re.M))
+
+
+@pytest.mark.parametrize("page", markdown(), ids=str)
+def test_tables_are_whole(page: Path) -> None:
+    lines = FENCE.sub("", text_of(page)).splitlines()
+    begins = [
+        place for place, line in enumerate(lines) if line.startswith("|") and not lines[place - 1].startswith("|")
+    ]
+    assert [lines[place] for place in begins if not is_head(lines, place)] == []
 
 
 @pytest.mark.parametrize("page", markdown(), ids=str)
