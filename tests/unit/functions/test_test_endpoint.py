@@ -120,6 +120,8 @@ def test_from_enough_rows_the_approver_sees_how_far_the_scores_as_a_whole_have_m
     assert "largestShift" not in replay.compare(replay.scores)
     alike = Replay(1, 100, [(1.0,)] * 60, [2.0] * 60)
     assert "largestShift" not in alike.compare([2.0] * 60), "of a constant there is no spread to measure by"
+    alike.scores[0] = 900.0
+    assert "largestShift" not in alike.compare([2.0] * 60), "nor of a constant but for one"
 
 
 def test_only_the_releases_own_dev_endpoint_is_tested(evaluated: Story) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from safe_deploy.domain.analysis import largest_shift
+from safe_deploy.domain.analysis import largest_shift, spread
 from safe_deploy.domain.capture import CapturedCall, hour_prefixes, parse_line
 from safe_deploy.domain.ports import Objects
 from safe_deploy.errors import InvalidRequestError
@@ -75,7 +75,7 @@ class Replay:
             found["meanDistance"] = _short(statistics.fmean(distances))
             found["largestDistance"] = _short(max(distances))
             found["differences"] = histogram([new - old for new, old in zip(candidate, self.scores, strict=True)])
-        if len(self.rows) >= ENOUGH_ROWS and min(self.scores) < max(self.scores):
+        if len(self.rows) >= ENOUGH_ROWS and spread(sorted(self.scores)) > 0:
             found["largestShift"] = _short(largest_shift(self.scores, candidate))
         return found
 

@@ -195,13 +195,38 @@ def test_predictions_that_differ_from_a_constant_by_the_margin_are_rarely_proven
     assert passed <= runs * 0.05 + 3 * math.sqrt(runs * 0.0475)
 
 
+@pytest.mark.parametrize("wild", [1e4, -1e4, 1e200])
+@pytest.mark.parametrize("candidate", [{"shift": 60.0}, {"stuck": 0.0}], ids=str)
+def test_one_wild_prediction_of_the_champion_excuses_nothing(wild: float, candidate: dict[str, float]) -> None:
+    """GIVEN the shipped margins, and one prediction far off in the champion's past THEN a candidate far off fails."""
+    policy = AnalysisPolicy(error_margin=0.02, share_margin=0.1, latency_tolerance=0.5, prediction_tolerance=0.5)
+    draw = random.Random(20)
+    past = [request._replace(prediction=draw.gauss(10, 3)) for request in traffic(20, 2000, weight=0)]
+    past[-200] = past[-200]._replace(prediction=wild)
+    given = Analysis(policy, 0.2, past)
+    for request in traffic(21, 3000):
+        value = draw.gauss(10, 3) + candidate.get("shift", 0.0)
+        told = candidate.get("stuck", value) if request.version == CANDIDATE else draw.gauss(10, 3)
+        given.observe(request._replace(prediction=None if request.error else told))
+    assert given.verdict().metric == "predictions"
+    json.dumps(given.to_state(), allow_nan=False)
+
+
+def test_a_shift_that_the_approver_saw_is_not_made_small_by_one_wild_prediction() -> None:
+    ours = [float(i) for i in range(1000)]
+    seen = largest_shift(ours, [value + 300 for value in ours])
+    ours[500] = 1e6
+    assert largest_shift(ours, [value + 300 for value in ours]) == pytest.approx(seen, rel=0.01)
+
+
 def test_what_the_approver_saw_widens_the_tolerance() -> None:
     ours, theirs = [float(i) for i in range(1000)], [float(i) + 300 for i in range(1000)]
     shift = largest_shift(ours, theirs)
     assert shift == pytest.approx(300 / 288.7, rel=0.01)
     assert POLICY.having_seen(shift).prediction_tolerance == pytest.approx(0.25 + shift)
-    with pytest.raises(ValueError, match="alike"):
-        largest_shift([1.0, 1.0], [2.0])
+    for alike in ([1.0, 1.0], [1.0] * 99 + [1e6]):
+        with pytest.raises(ValueError, match="alike"):
+            largest_shift(alike, [2.0])
 
 
 def test_a_few_failures_all_of_the_candidate_already_bound_the_difference_from_below() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from safe_deploy.domain.analysis import events, ranks
 from safe_deploy.domain.analysis.betting import FAR_LESS, RESERVE, Bets, Share, Weight, factors
 from safe_deploy.domain.analysis.events import ERRORS, EventBets, Rate
-from safe_deploy.domain.analysis.history import KEPT, WINDOW, History
+from safe_deploy.domain.analysis.history import KEPT, WINDOW, History, spread
 
 RATIOS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6)
 WEIGHTS = st.floats(0.01, 0.99)
@@ -212,3 +213,25 @@ def test_a_history_is_bounded_and_forgets_a_champion_that_changed() -> None:
         history.learn(value, history.rank(value))
     assert len(history) < KEPT + 300
     assert 0.3 < history.rank(8.0) < 0.7
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=300))
+def test_a_spread_is_finite_and_no_more_than_that_of_all_values(values: list[float]) -> None:
+    found = spread(sorted(values))
+    assert 0 <= found < math.inf
+    if values and max(map(abs, values)) < 1e100:
+        assert found <= statistics.pstdev(values) * (1 + 1e-6) + 1e-9
+
+
+def test_a_few_wild_values_widen_a_spread_by_nothing_to_speak_of() -> None:
+    draw = random.Random(6)
+    values = [draw.gauss(10, 3) for _ in range(WINDOW)]
+    assert spread(sorted(values)) == pytest.approx(3 * 0.982, rel=0.03)
+    values[:20] = [1e9] * 10 + [-1e9] * 10
+    assert spread(sorted(values)) == pytest.approx(3, rel=0.03)
+
+
+def test_values_that_are_alike_but_for_a_few_have_the_spread_of_these_if_they_are_more_than_chance() -> None:
+    assert spread([7.0] * 2045 + [1e4] * 3) > 0
+    assert spread([7.0] * 2046 + [1e4] * 2) == 0
+    assert spread([7.0] * 60 + [1e4]) == 0

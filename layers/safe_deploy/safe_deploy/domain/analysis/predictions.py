@@ -1,22 +1,23 @@
 """Do the candidate's predictions lie elsewhere than tolerated? One of the analysis's metrics.
 
 A retrained model predicts differently by design, so what is tested is not identity but a margin: no quantile of the
-predictions may move by more than a number of the champion's standard deviations. The candidate's predictions are
-moved towards innocence by that much, down to test whether they lie higher and up to test whether they lie lower,
-and ranked in the champion's history. A stuck or a wildly spread output breaks the margin at the outer quantiles.
+predictions may move by more than a number of the champion's standard deviations (see `history.spread`: a few wild
+values don't widen what is tolerated). The candidate's predictions are moved towards innocence by that much, down to
+test whether they lie higher and up to test whether they lie lower, and ranked in the champion's history. A stuck or a
+wildly spread output breaks the margin at the outer quantiles.
 
-Predictions of the champion that are all alike have no spread to tolerate a part of. Then nothing is bet against the
-candidate, since how far it may move can't be said; proven it is if it predicts just the same, but for the margin.
+Predictions of the champion that are all alike, but for one in a thousand, have no spread to tolerate a part of.
+Then nothing is bet against the candidate, since how far it may move can't be said; proven it is if it predicts just the
+same, but for the margin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 from typing import Any, Self
 
 from safe_deploy.domain.analysis.betting import Bets, Weight
-from safe_deploy.domain.analysis.history import History
+from safe_deploy.domain.analysis.history import History, spread
 from safe_deploy.domain.analysis.passing import Proofs
 from safe_deploy.domain.analysis.quantiles import Pair
 from safe_deploy.domain.analysis.ranks import CELLS, PREDICTIONS, above, cell, prior, table
@@ -109,9 +110,9 @@ class Predictions:
         if not self._history.is_ready or self._history.spread > 0:
             return None
         return (
-            f"The champion's last {len(self._history)} predictions are all alike, so there is no spread to measure a "
-            "move by, and only a candidate that predicts the same can pass: to replace such a champion, leave the "
-            'predictions out ("predictionTolerance": null in the policy), or shift all at once, with a reason.'
+            f"The champion's last {len(self._history)} predictions are all alike, or nearly, so there is no spread to "
+            "measure a move by, and only a candidate that predicts the same can pass: to replace such a champion, leave "
+            'the predictions out ("predictionTolerance": null in the policy), or shift all at once, with a reason.'
         )
 
     def estimate(self, level: float) -> Estimate | None:
@@ -166,10 +167,9 @@ def largest_shift(champion: Sequence[float], candidate: Sequence[float]) -> floa
     """
     if not champion or not candidate:
         raise ValueError("there are no predictions to compare")
-    mean = sum(champion) / len(champion)
-    spread = sqrt(sum((value - mean) ** 2 for value in champion) / len(champion))
-    if spread == 0:
-        raise ValueError("the champion's predictions are all alike: there is no spread to measure a shift by")
     ours, theirs = sorted(champion), sorted(candidate)
+    unit = spread(ours)
+    if unit == 0:
+        raise ValueError("the champion's predictions are all alike: there is no spread to measure a shift by")
     shares = [percent / 100 for percent in range(5, 96)]
-    return max(abs(theirs[int(s * len(theirs))] - ours[int(s * len(ours))]) for s in shares) / spread
+    return max(abs(theirs[int(s * len(theirs))] - ours[int(s * len(ours))]) for s in shares) / unit
