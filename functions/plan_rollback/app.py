@@ -148,14 +148,14 @@ def described(
 ) -> dict[str, Any]:
     """Return the plan as the state machine reads it."""
     production, names = way.production, way.target.names
-    left = request.stopped or (way.leaving.release_id if way.leaving.serves else None)
+    left = left_behind(way, request)
     record = outside.releases.find(left) if left else None
     return {
         "status": status,
         "reason": None,
         "deploymentId": production.shift.deployment_id if production.shift else None,
         "currentVersion": production.alias.main.version,
-        "note": moved_by_hand(way.leaving, record) if status in ("shift", "create") else "",
+        "note": noted(way, request, record) if status in ("shift", "create") else "",
         "from": None if record is None else came_from(record),
         "to": {
             "releaseId": way.target.release_id,
@@ -168,6 +168,20 @@ def described(
             "modelDataUrl": package.model_data_url if package else None,
         },
     }
+
+
+def left_behind(way: WayBack, request: Request) -> str | None:
+    """Return the release that one comes from: what production leaves; where that serves on, what was stopped."""
+    if way.step == "back":
+        return request.stopped
+    return way.leaving.release_id if way.leaving.serves else None
+
+
+def noted(way: WayBack, request: Request, record: Release | None) -> str:
+    """Return what a person should know besides, of the release that production leaves and of one that was stopped."""
+    stopped = "" if request.stopped in (None, way.leaving.release_id) else request.stopped
+    on_the_way = f"On the way, the shift to release {stopped} was stopped." if stopped else ""
+    return " ".join(filter(None, (on_the_way, moved_by_hand(way.leaving, record))))
 
 
 def came_from(record: Release) -> dict[str, Any]:

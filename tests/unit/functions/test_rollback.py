@@ -202,6 +202,32 @@ def test_a_release_that_never_was_live_is_no_place_to_go_back_to(two: Story) -> 
     refused(two, "has never been live; it is RolledBack", {**ASKED, "releaseId": THIRD})
 
 
+def test_that_somebody_went_back_from_a_release_is_no_proof_that_it_was_live(two: Story) -> None:
+    two.decide(two.until_asked(THIRD, "wednesday", champion=4.5))
+    two.outside.releases.update(THIRD, {"rollback": {"by": "Ada"}, "trafficCheck": {"passed": False}}, START)
+    two.close("rolledBack", THIRD, error={"Error": "RolledBack", "Cause": "deployment d-4 is Stopped"})
+    refused(two, "has never been live; it is RolledBack", {**ASKED, "releaseId": THIRD})
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"noticedAs": "Live"}, "shift"),
+        ({"noticedAs": "RolledBack", "restored": {"by": "Ada"}}, "shift"),
+        ({"noticedAs": None, "trafficCheck": {"passed": True}}, "shift"),
+        ({"noticedAs": "RolledBack", "trafficCheck": {"passed": True}}, "refused"),
+        ({"noticedAs": None, "trafficCheck": None}, "refused"),
+    ],
+)
+def test_what_was_written_when_a_release_had_all_traffic_says_that_it_was_live(
+    two: Story, changes: dict[str, Any], status: str
+) -> None:
+    two.until_live(THIRD, "wednesday", "4", champion=4.5)
+    two.outside.functions.alias = "2"
+    two.outside.memory.releases[THIRD] |= {"state": "RolledBack", "rollback": {"by": "Ada"}, **changes}
+    assert plan(two, {**ASKED, "releaseId": THIRD})["status"] == status
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -280,6 +306,53 @@ def test_a_stop_that_came_too_late_becomes_a_shift_back(shifting: Story) -> None
 def test_another_release_than_the_one_before_is_gone_to_after_the_stop(shifting: Story) -> None:
     answer = plan(shifting, {**ASKED, "releaseId": FIRST})
     assert (answer["status"], answer["to"]["releaseId"]) == ("stop", FIRST)
+
+
+def test_a_release_named_during_a_shift_is_gone_to_from_what_served_and_not_from_what_was_tried(
+    shifting: Story,
+) -> None:
+    """The second is live, the third is tried, and one goes back to the first: then production left the second."""
+    asked, outside = {**ASKED, "releaseId": FIRST}, shifting.outside
+    first = plan(shifting, asked)
+    assert (first["status"], first["from"]["releaseId"], first["to"]["releaseId"]) == ("stop", THIRD, FIRST)
+    outside.deployments.shift, outside.functions.weights = None, {}
+    shifting.close("rolledBack", THIRD, error={"Error": "RolledBack", "Cause": "deployment d-4 is Stopped"})
+
+    answer = plan(shifting, asked, to=FIRST, stopped=THIRD)
+    assert (answer["status"], answer["from"]["releaseId"], answer["currentVersion"]) == ("shift", SECOND, "3")
+    assert answer["note"] == f"On the way, the shift to release {THIRD} was stopped."
+    assert shifting.hook("check_version", "2")["status"] == "Succeeded"
+    outside.functions.alias = "2"
+    outside.endpoints.schedules.remove(answer["from"]["schedule"])
+    assert verify(shifting, left=answer["from"]["releaseId"])["passed"]
+    outside.topic.sent.clear()
+    told: dict[str, Any] = {name: answer[name] for name in ("from", "to", "note")}
+    close(shifting, **told)
+
+    left, tried = outside.releases.get(SECOND), outside.releases.get(THIRD)
+    assert (left.state, left.keeper, left.item["rollback"]["toReleaseId"]) == (State.ROLLED_BACK, EXECUTION, FIRST)
+    assert (tried.state, tried.keeper, "rollback" in tried.item) == (State.ROLLED_BACK, "", False)
+    assert outside.releases.get(FIRST).item["restored"]["fromReleaseId"] == SECOND
+    ((_, text),) = outside.topic.sent
+    assert f"went from release {SECOND} to release {FIRST}" in text
+    assert answer["note"] in text
+    outside.executions.statuses[execution(SECOND)] = "SUCCEEDED"
+    outside.inventory.add("endpoint", f"{MODEL}-{SECOND}-prod", {"safe-deploy:model": MODEL})
+    assert shifting.call("reap_leases", {})["stays"][SECOND] == "it is RolledBack, and an execution keeps it warm"
+    refused(shifting, "has never been live; it is RolledBack", {**ASKED, "releaseId": THIRD})
+
+
+def test_a_shift_that_is_stopped_and_not_on_record_is_not_taken_for_what_serves_on(shifting: Story) -> None:
+    del shifting.outside.memory.releases[THIRD]
+    assert (plan(shifting)["status"], plan(shifting)["from"]) == ("stop", None)
+    shifting.outside.deployments.shift, shifting.outside.functions.weights = None, {}
+    answer = plan(shifting, to=SECOND, stopped=None)
+    assert (answer["status"], answer["from"], answer["to"]["releaseId"]) == ("back", None, SECOND)
+    told: dict[str, Any] = {"from": None, "to": answer["to"], "deploymentId": None}
+    close(shifting, "stopped", **told)
+    ((subject, text),) = shifting.outside.topic.sent[-1:]
+    assert subject == f"{MODEL}: the shift was stopped"
+    assert f"The shift of {MODEL} was stopped; release {SECOND} serves on." in text
 
 
 def test_what_is_being_shifted_to_can_not_be_gone_back_to(shifting: Story) -> None:

@@ -113,10 +113,15 @@ def returnable(release_id: str, leaving: LiveVersion, model: str, releases: Rele
 
 
 def was_live(release: Release) -> bool:
-    """Return whether a release has served all traffic once; one rolled back within its shift has not."""
-    if release.state is State.ROLLED_BACK:
-        return bool(release.item.get("rollback"))
-    return release.state in (State.LIVE, State.RETIRED)
+    """Return whether a release has served all traffic once; one rolled back within its shift has not.
+
+    What was written when it did counts: that it was gone back to, announced as live or, where it never came to that,
+    seen by check_traffic to have all traffic. That somebody went back from it proves nothing.
+    """
+    if release.state is not State.ROLLED_BACK:
+        return release.state in (State.LIVE, State.RETIRED)
+    told, check = release.item.get("noticedAs"), release.item.get("trafficCheck") or {}
+    return bool(release.item.get("restored") or told == State.LIVE or (not told and check.get("passed")))
 
 
 def version_of(target: Release, functions: Functions) -> LiveVersion:

@@ -33,17 +33,17 @@ class Ending:
 def of(model_name: str, ending: Ending) -> Notice:
     """Tell how going back ended, and what production serves from."""
     target, left = ending.target, ending.left
-    to = f" to release {target}" if target else ""
+    to, tried = (f" to release {release}" if release else "" for release in (target, left))
     but = ", but not as it should be" if ending.differences or ending.problem else ""
     subjects = {
         "restored": f"is back on release {target}{but}",
-        "stopped": f"the shift to release {left} was stopped{but}",
+        "stopped": f"the shift{tried} was stopped{but}",
         "refused": "going back was refused",
         "failed": "going back failed",
     }
     words = {
         "restored": f"Production of {model_name} went from {_named(ending.left)} to release {target}.",
-        "stopped": f"The shift of {model_name} to release {left} was stopped; release {target} serves on.",
+        "stopped": f"The shift of {model_name}{tried} was stopped; release {target} serves on.",
         "refused": f"Production of {model_name} can't go back{to}. Nothing was changed.",
         "failed": f"Production of {model_name} could not be brought back{to}.",
     }
