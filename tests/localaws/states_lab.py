@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,7 +141,7 @@ class Lab:
 
     def wait(self, execution: str) -> dict[str, Any]:
         found = self.world.service(StepFunctions)._execution(execution)
-        assert found.ended.wait(20)
+        assert found.ended.wait(60)
         return dict(self.states.describe_execution(executionArn=execution))
 
     def run(self, definition: dict[str, Any], value: Any = None) -> dict[str, Any]:
@@ -154,6 +155,11 @@ class Lab:
     def types(self, execution: str) -> list[str]:
         history = self.states.get_execution_history(executionArn=execution)
         return [event["type"] for event in history["events"]]
+
+    def beat(self, token: str) -> None:
+        """A sign of life of a task that may have ended."""
+        with suppress(self.states.exceptions.TaskTimedOut):
+            self.states.send_task_heartbeat(taskToken=token)
 
     def used(self) -> set[tuple[str, str]]:
         return {(p.action, p.resource) for p in self.world.ledger.used() if p.principal == self.role}

@@ -17,6 +17,7 @@ from localaws.service import Call
 from localaws.stepfunctions.service import StepFunctions
 from localaws.world import World
 from tests.localaws.states_lab import FakeCodeDeploy, FakeLambda, FakeSageMaker, Lab, call, open_world, refusal
+from tests.unit.localaws.stepfunctions.beats import Beating, undisturbed
 from tests.unit.localaws.stepfunctions.machines import LAMBDA, TOKEN, machine, passes, task, workflow
 
 
@@ -128,7 +129,7 @@ class TestStateMachines:
         lab.states.stop_execution(executionArn=execution)
         for thread in threading.enumerate():
             if thread.name == "states-delete":
-                thread.join(10)
+                thread.join(60)
         assert refusal(lambda: lab.begin(arn))[0] == "StateMachineDoesNotExist"
 
 
@@ -251,7 +252,7 @@ class TestLambda:
 
     def test_a_time_out_does_not_wait_for_the_function(self, lab: Lab) -> None:
         release = threading.Event()
-        FakeLambda.functions["slow"] = lambda _: release.wait(20)
+        FakeLambda.functions["slow"] = lambda _: release.wait(100)  # longer than anyone waits here
         execution = lab.start(call("lambda:invoke", {"FunctionName": "slow", "Payload": {}}, TimeoutSeconds=1))
         assert lab.wait(execution)["error"] == "States.Timeout"
         release.set()
@@ -291,7 +292,7 @@ class TestTokens:
 
         FakeLambda.functions["ask"] = ask
         execution = lab.start(machine(S=task(Resource=TOKEN, Arguments=self.ARGUMENTS, **fields)))
-        assert known.wait(10)
+        assert known.wait(60)
         return execution, tokens[0]
 
     def test_success(self, lab: Lab) -> None:
@@ -327,11 +328,14 @@ class TestTokens:
         assert refusal(lambda: lab.states.send_task_success(taskToken=token, output="1"))[0] == "TaskTimedOut"
 
     def test_heartbeats_keep_it_alive(self, lab: Lab) -> None:
-        execution, token = self.asked(lab, HeartbeatSeconds=1200)
-        ended = lab.world.service(StepFunctions)._execution(execution).ended
-        for _ in range(12):  # longer than the limit, two seconds
-            lab.states.send_task_heartbeat(taskToken=token)
-            assert not ended.wait(0.2)
+        def lives(beating: Beating) -> tuple[str, str]:
+            execution, token = self.asked(lab, HeartbeatSeconds=1200)
+            ended = lab.world.service(StepFunctions)._execution(execution).ended
+            beating.beat(lambda: lab.beat(token), ended)
+            assert not ended.is_set()
+            return execution, token
+
+        execution, token = undisturbed(lives, limit=2.0)
         assert lab.wait(execution)["error"] == "States.Timeout"
         assert refusal(lambda: lab.states.send_task_heartbeat(taskToken=token))[0] == "TaskTimedOut"
 
@@ -350,7 +354,7 @@ class TestTokens:
             known.set()
 
         def fail(_: Any) -> None:
-            known.wait(10)
+            known.wait(60)
             raise ValueError("no")
 
         FakeLambda.functions |= {"ask": ask, "fail": fail}
@@ -380,7 +384,7 @@ class TestTokens:
 
         def answer(number: int) -> int | None:
             client = lab.world.client("stepfunctions")
-            together.wait(10)
+            together.wait(60)
             try:
                 client.send_task_success(taskToken=token, output=str(number))
             except client.exceptions.TaskTimedOut:
@@ -423,7 +427,7 @@ class TestSageMaker:
     def start(self, lab: Lab, **fields: Any) -> tuple[str, FakeSageMaker]:
         sagemaker = lab.world.service(FakeSageMaker)
         execution = lab.start(call("sagemaker:createTrainingJob.sync", self.JOB, **fields))
-        assert sagemaker.began.wait(10)
+        assert sagemaker.began.wait(60)
         return execution, sagemaker
 
     def test_sync_waits_for_the_end(self, lab: Lab) -> None:
@@ -444,12 +448,12 @@ class TestSageMaker:
     def test_a_stop_stops_the_job(self, lab: Lab) -> None:
         execution, sagemaker = self.start(lab)
         lab.states.stop_execution(executionArn=execution)
-        assert sagemaker.stopped.wait(10)
+        assert sagemaker.stopped.wait(60)
 
     def test_a_time_out_stops_the_job(self, lab: Lab) -> None:
-        execution, sagemaker = self.start(lab, TimeoutSeconds=1)
+        execution, sagemaker = self.start(lab, TimeoutSeconds=5)
         assert lab.wait(execution)["error"] == "States.Timeout"
-        assert sagemaker.stopped.wait(10)
+        assert sagemaker.stopped.wait(60)
 
     def test_sync_needs_these_permissions(self, lab: Lab) -> None:
         execution, sagemaker = self.start(lab)
@@ -603,7 +607,7 @@ class TestLogs:
             "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}],
         }
         lab.wait(lab.begin(lab.create(definition, loggingConfiguration=configuration), {"secret": 1}))
-        assert complete.wait(10)
+        assert complete.wait(60)
         return lines
 
     def test_everything_with_data(self, lab: Lab) -> None:

@@ -57,7 +57,7 @@ def asking(pool: ThreadPoolExecutor, activities: Activities) -> Future[Task | No
 
     activities._changed = Changed()
     asked = pool.submit(activities.take, ARN, None, there)
-    assert waits.wait(5)
+    assert waits.wait(60)
     return asked
 
 
@@ -72,7 +72,7 @@ class TestWorkers:
         with ThreadPoolExecutor(1) as pool:
             asked = asking(pool, activities)
             activities.schedule(waiting("a"))
-            taken = asked.result(5)
+            taken = asked.result(60)
         assert taken
         assert taken.token == "a"
 
@@ -105,14 +105,14 @@ class TestWorkers:
             asked = [pool.submit(activities.take, ARN, None, there) for _ in range(40)]
             for number in range(40):
                 activities.schedule(waiting(str(number)))
-            taken = [part.result(5) for part in asked]
+            taken = [part.result(60) for part in asked]
         assert sorted(int(part.arguments) for part in taken if part) == list(range(40))
 
     def test_the_end_sends_every_worker_away(self, activities: Activities) -> None:
         with ThreadPoolExecutor(1) as pool:
             asked = asking(pool, activities)
             activities.close()
-            assert asked.result(5) is None
+            assert asked.result(60) is None
         assert activities.take(ARN, None, there) is None
 
     def test_a_deletion_sends_them_away_too(self, activities: Activities) -> None:
@@ -120,7 +120,7 @@ class TestWorkers:
             asked = asking(pool, activities)
             activities.delete(ARN)
             with pytest.raises(AwsError, match="Activity Does Not Exist"):
-                asked.result(5)
+                asked.result(60)
         with pytest.raises(Failure, match=r"States\.Runtime"):
             activities.schedule(waiting("a"))
 

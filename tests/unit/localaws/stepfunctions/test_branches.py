@@ -102,7 +102,7 @@ class TestParallel:
         assert types.count("ParallelStateFailed") == 2
 
     def test_branches_run_side_by_side(self) -> None:
-        meet = threading.Barrier(3, timeout=10)
+        meet = threading.Barrier(3, timeout=60)
 
         def together(_: Task) -> int:
             return meet.wait()
@@ -173,7 +173,7 @@ class TestMap:
         assert (outcome.error, outcome.cause) == ("States.Timeout", None)
 
     def test_the_history_of_a_failure(self) -> None:
-        both = threading.Barrier(2, timeout=10)
+        both = threading.Barrier(2, timeout=60)
 
         def answer(task: Task) -> Any:
             both.wait()
