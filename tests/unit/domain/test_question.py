@@ -91,6 +91,14 @@ def test_what_is_unknown_is_said_to_be_so(evidence: dict[str, Any]) -> None:
     assert "Nothing was replayed" in text
 
 
+def test_other_differences_from_the_champions_data_are_named(evidence: dict[str, Any]) -> None:
+    drift = evidence["drift"]
+    drift |= {"violations": [{"feature": "tip", "description": "is blank in half the rows"}], "violationsInAll": 60}
+    text = asked(evidence)
+    assert "Of 60 differences the evidence has the first 1.\n" in text
+    assert "\n- tip: is blank in half the rows\n" in text
+
+
 def test_a_worse_slice_is_named(evidence: dict[str, Any]) -> None:
     found = evidence["comparison"]["slices"][0]
     found["verdict"] = "worse"

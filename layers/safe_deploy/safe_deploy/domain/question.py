@@ -14,6 +14,7 @@ from safe_deploy.domain.decision import Rule
 from safe_deploy.domain.essence import WORSE, metric_names
 from safe_deploy.domain.figures import SPACE, count, figure, is_known, percent, relative, span
 from safe_deploy.domain.manifest import CODE
+from safe_deploy.domain.training_drift import is_distance
 
 LISTED = 50
 """How many entries a list shows; a policy has as many gates at most."""
@@ -110,11 +111,13 @@ def _drift(evidence: Mapping[str, Any]) -> str:
     if not drift:
         return "How far the training data are from the champion's is unknown."
     beyond = [entry for entry in drift["features"] if entry["distance"] > drift["threshold"]]
-    others = [entry for entry in drift["violations"] if not entry["description"].startswith("Baseline drift")]
+    others = [entry for entry in drift["violations"] if not is_distance(entry)]
     head = (
         f"Drift of the training data from the champion's: {len(beyond)} of {len(drift['features'])} features beyond "
         f"the policy's threshold of {drift['threshold']:g}."
     )
+    if is_known(in_all := drift.get("violationsInAll")) and in_all > len(drift["violations"]):
+        head += f" Of {count(in_all)} differences the evidence has the first {len(drift['violations'])}."
     lines = [
         *(f"{entry['name']}: {figure(entry['distance'])}" for entry in beyond),
         *(f"{entry['feature']}: {entry['description']}" for entry in others),
