@@ -262,6 +262,19 @@ def test_the_interval_of_the_difference_covers_at_all_times_at_once() -> None:
     assert missed <= runs * 0.1 + 3 * math.sqrt(runs * 0.09)
 
 
+def test_requests_under_one_share_are_not_held_against_those_under_another() -> None:
+    """GIVEN live requests that are bad and replayed ones that aren't, whoever serves THEN nothing is proven by that."""
+    given, moment = Analysis(POLICY, 0.1, PAST), 2000.0
+    for _ in range(100):
+        given.observe(Observation(moment, CHAMPION, True, 9.0))
+        given.observe(Observation(moment + 1, CHAMPION, False, 900.0, False, 99.0))
+        given.shift(0.5)
+        given.observe(Observation(moment + 2, CANDIDATE, False, 20.0, False, 10.0))
+        given.shift(0.1)
+        moment += 3
+    assert [finding.proof for finding in given.verdict().findings] == [1.0, 1.0, 1.0]
+
+
 # ---- false alarms ----
 
 

@@ -31,8 +31,9 @@ class Errors:
         self._bets.learn(error)
 
     def shift(self, weight: float) -> None:
-        """Take note of another weight."""
+        """Take note of another weight; what was waiting to be compared belongs to the one before."""
         self._weight = Weight(weight)
+        self._proofs.drop()
         self._is_steady = False
 
     def observe(self, served: bool, error: bool) -> None:

@@ -58,8 +58,9 @@ class Latency:
         self._history.learn(latency, rank)
 
     def shift(self, weight: float) -> None:
-        """Take note of another weight."""
+        """Take note of another weight; what was waiting to be compared belongs to the one before."""
         self._weight = Weight(weight)
+        self._proofs.drop()
 
     def observe(self, served: bool, latency: float) -> None:
         """Take in one request; `served` says whether the candidate served it."""

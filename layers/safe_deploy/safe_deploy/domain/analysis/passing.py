@@ -3,7 +3,8 @@
 Each request of the candidate is held against the champion's requests around it: a block closes as soon as both
 versions have served in it, and gives D = (candidate's mean) − (champion's mean) of some indicator. Blocks end by who
 served, not by what came out, so E[D] is the true difference whatever the weight is, and outages of both versions
-cancel. To prove that it is below the margin m, bet against "it is m or more":
+cancel. When the weight changes, the block that is open is dropped: live requests of the one version and replayed ones
+of the other have no difference in common. To prove that it is below the margin m, bet against "it is m or more":
 
     K ← K·(1 + λ(m − D)),   0 ≤ λ < 1/(1 − m),
 
@@ -70,6 +71,10 @@ class Proofs:
             self._sums[i] += gap
             self._squares[i] += gap * gap
         self._blocks += 1
+        self.drop()
+
+    def drop(self) -> None:
+        """Leave the block that is open: its requests and those that follow don't belong together."""
         self._candidate = [0] * len(self._candidate)
         self._champion = [0] * len(self._champion)
 

@@ -55,8 +55,9 @@ class Predictions:
         self._history.learn(prediction, self._history.rank(prediction))
 
     def shift(self, weight: float) -> None:
-        """Take note of another weight."""
+        """Take note of another weight; what was waiting to be compared belongs to the one before."""
         self._weight = Weight(weight)
+        self._proofs.drop()
 
     def observe(self, served: bool, prediction: float) -> None:
         """Take in one prediction; `served` says whether it's the candidate's."""
