@@ -180,7 +180,9 @@ def ending_of(request: Request, outside: Outside) -> Ending:
     problem = reason_of(error) if error else ""
     target = outside.releases.find(request.target) if request.target else None
     check = (target.item.get("versionCheck") or {}) if target else {}
-    if problem and check.get("deploymentId") == request.details.get("deploymentId"):
+    if check.get("deploymentId") != request.details.get("deploymentId"):
+        check = {}
+    if problem:
         problem = "; ".join([*check.get("failures", ()), problem])
     clean_up = request.details.get("cleanUp")
     return Ending(
@@ -195,6 +197,7 @@ def ending_of(request: Request, outside: Outside) -> Ending:
         differences=request.details["differences"],
         notes=[
             str(request.details.get("note") or ""),
+            *check.get("notes", ()),
             f"Not everything could be removed, so look for leftovers: {reason_of(clean_up)}" if clean_up else "",
         ],
     )

@@ -177,6 +177,13 @@ def test_who_records_may_and_who_may_records(name: str) -> None:
     assert records == any(n == name and about_table(s) == "AuditTable" for n, s in statements())
 
 
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_whose_code_looks_at_the_alias_may_read_it(name: str) -> None:
+    looks = "functions.live()" in (ROOT / FUNCTIONS[name]["CodeUri"] / "app.py").read_text()
+    allowed = {action for owner, s in statements() if owner == name for action in listed(s["Action"])}
+    assert not looks or {"lambda:GetAlias", "lambda:GetFunctionConfiguration"} <= allowed
+
+
 def test_personal_mail_comes_only_from_the_one_sender() -> None:
     mailing = [(name, s) for name, s in statements() if "ses:SendEmail" in listed(s["Action"])]
     assert {name for name, _ in mailing} == {"AskForApprovalFunction", "RemindApproversFunction"}

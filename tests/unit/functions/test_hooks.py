@@ -18,7 +18,7 @@ from safe_deploy.errors import InvalidRequestError, TransientError
 
 from localaws.sagemaker import endpoints as localaws_endpoints
 from tests.fakes.aws import START, FakeContext
-from tests.fakes.story import FIRST, MODEL, SECOND, Story, execution
+from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, Story, execution
 
 PRODUCTION = f"{MODEL}-{FIRST}-prod"
 
@@ -146,6 +146,95 @@ def test_a_release_that_lost_the_lock_fails(published: Story) -> None:
 def test_going_back_to_a_live_release_needs_no_lock(story: Story) -> None:
     story.until_live()
     assert story.hook("check_version")["status"] == "Succeeded"
+
+
+# ---- going back ----
+
+
+@pytest.fixture
+def fled(story: Story) -> Story:
+    """The second release is live; the first, version 2, is to be gone back to."""
+    story.until_live()
+    story.until_live(SECOND, "tuesday", "3", champion=4.5)
+    story.outside.deployments.reports.clear()
+    return story
+
+
+def noted(story: Story) -> str:
+    """Check that the way back is open, and return what is on record to be told of it."""
+    assert story.hook("check_version")["status"] == "Succeeded"
+    found = story.outside.releases.get(FIRST).item["versionCheck"]
+    assert found["passed"]
+    return " ".join(found.get("notes", ()))
+
+
+def golden_of(release_id: str) -> str:
+    return f"s3://{ARTIFACTS}/releases/{release_id}/data/golden/golden.json"
+
+
+def test_going_back_to_what_answers_as_it_should_has_nothing_to_tell(fled: Story) -> None:
+    assert noted(fled) == ""
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (300, "is slow: one row takes 300 ms (99th percentile), above the limit 100 ms"),
+        (28_000, "above the limit 100 ms in 1 of 1 calls"),
+        (45_000, "is slow: a request took 45 s; there was no time for more"),
+    ],
+)
+def test_going_back_is_not_refused_for_slowness_which_is_told(fled: Story, milliseconds: float, words: str) -> None:
+    """It may have scaled in, or share what makes everything slow; what is being fled may answer nothing."""
+    fled.outside.predictions.milliseconds = itertools.repeat(milliseconds)
+    assert words in noted(fled)
+
+
+def test_going_back_is_refused_for_wrong_answers_and_for_none(fled: Story) -> None:
+    fled.outside.predictions.score = lambda row: sum(row) + 1
+    failed(fled, "check_version", "golden row 1 scores 12.5; the dev endpoint said 11.5")
+    fled.outside.deployments.reports.clear()
+    fled.outside.functions.answer = lambda version, event: Invocation(b'{"errorMessage": "no model"}', "Unhandled")
+    failed(fled, "check_version", "the new version failed")
+
+
+@pytest.mark.parametrize("how", ["gone", "denied", "broken"])
+def test_a_target_whose_golden_rows_are_gone_is_asked_those_of_what_serves(fled: Story, how: str) -> None:
+    objects = fled.outside.objects
+    if how == "denied":  # what S3 says of a missing object to who may not list
+        objects.denied.add(golden_of(FIRST))
+    elif how == "broken":
+        objects.put(golden_of(FIRST), {"rows": []})
+    else:
+        del objects.content[golden_of(FIRST)]
+    objects.put(golden_of(SECOND), {"columns": ["size", "rooms"], "rows": [[99.5, 4]], "labels": [1]})
+    words = noted(fled)
+    assert f"The golden rows of release {FIRST} can't be read" in words
+    assert f"so it was asked those of release {SECOND}" in words
+    assert {event["body"] for event in fled.outside.functions.events[-22:]} == {"99.5,4\n"}
+    fled.outside.deployments.reports.clear()
+    fled.outside.functions.answer = lambda version, event: Invocation(b'{"statusCode": 422, "body": "2 columns"}')
+    failed(fled, "check_version", "answered 422: 2 columns")
+
+
+def test_a_target_that_nobody_has_rows_for_is_refused(fled: Story) -> None:
+    del fled.outside.objects.content[golden_of(FIRST)]
+    del fled.outside.objects.content[golden_of(SECOND)]
+    failed(fled, "check_version", f"{golden_of(SECOND)} doesn't exist")
+    fled.outside.deployments.reports.clear()
+    fled.outside.functions.alias = "1"
+    failed(fled, "check_version", f"there are no rows to ask release {FIRST}: {golden_of(FIRST)} doesn't exist")
+
+
+def test_a_release_on_its_way_is_asked_its_own_golden_rows_or_none(published: Story) -> None:
+    del published.outside.objects.content[golden_of(FIRST)]
+    failed(published, "check_version", f"{golden_of(FIRST)} doesn't exist")
+
+
+def test_going_back_asks_nothing_of_a_policy_that_would_not_be_taken_today(fled: Story) -> None:
+    del fled.outside.memory.releases[FIRST]["policy"]["production"]
+    fled.outside.predictions.milliseconds = itertools.repeat(300)
+    assert "above the limit 100 ms" in noted(fled)
 
 
 @pytest.mark.parametrize("function", ["check_version", "check_traffic"])

@@ -640,6 +640,21 @@ def test_why_a_shift_failed_is_what_the_hook_found(two: Story) -> None:
     assert "Why not: the endpoint is slow; deployment d-9 is Failed" in two.outside.topic.sent[0][1]
 
 
+def test_what_check_version_noted_of_the_target_is_told(back: Story) -> None:
+    notes = ["the endpoint is slow", "its golden rows are gone"]
+    back.outside.memory.releases[FIRST]["versionCheck"] = {"notes": notes, "deploymentId": "d-9"}
+    close(back)
+    ((subject, text),) = back.outside.topic.sent
+    assert subject == f"{MODEL}: is back on release {FIRST}"
+    assert "the endpoint is slow\nits golden rows are gone" in text
+
+
+def test_what_check_version_noted_another_time_is_not_told(back: Story) -> None:
+    back.outside.memory.releases[FIRST]["versionCheck"] = {"notes": ["it is slow"], "deploymentId": "d-8"}
+    close(back)
+    assert "it is slow" not in back.outside.topic.sent[0][1]
+
+
 def test_a_shift_that_arrived_although_it_could_not_be_watched_is_recorded_as_that(back: Story) -> None:
     answer = close(back, "failed", error={"Error": "E", "Cause": "CodeDeploy is away"}, state="Read Deployment")
     assert answer == {"outcome": "restored"}
