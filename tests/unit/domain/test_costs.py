@@ -44,7 +44,7 @@ def test_without_a_champion_nothing_serves_beside_the_candidate() -> None:
     assert [line.what for line in reckon(HOSTING, {}, None)] == [
         "Production endpoint, a month",
         "Hourly monitoring, a month",
-        "All of each month",
+        "Total, a month",
         "Dev endpoint while you decide, once",
     ]
 

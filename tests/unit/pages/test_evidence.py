@@ -109,7 +109,7 @@ def test_everything_an_approver_weighs_is_there(evidence: dict[str, Any]) -> Non
         "mean distance",
         "Production endpoint, a month ml.m5.large 730 to 2,920 83.95 to 335.80 USD",
         "Hourly monitoring, a month ml.m5.large 0 to 121.7 0.00 to 13.99 USD",
-        "All of each month – 730 to 3,042 83.95 to 349.79 USD",
+        "Total, a month – 730 to 3,042 83.95 to 349.79 USD",
         "Champion beside it during the shift, once ml.m5.large 0.25 to 1 0.03 to 0.12 USD",
         "Champion kept warm after the shift, once ml.m5.large 0.25 to 1 0.03 to 0.12 USD",
         "Dev endpoint while you decide, once ml.t2.medium 0 to 72 0.00 to 4.03 USD",
@@ -119,9 +119,8 @@ def test_everything_an_approver_weighs_is_there(evidence: dict[str, Any]) -> Non
         "Traffic moves: 10 % for 15 minutes, then all, compared with the champion meanwhile.",
         "one row's 99th percentile within 500 ms",
         "Due 14 minutes after the first traffic, 1 minute before the last step.",
-        "Errors Proven: of a hundred requests fewer than 2 more than of the champion's fail.",
-        "Granted: up to 50.0 % slower. Proven, with that: of a hundred requests fewer than 10 more",
-        "0.5 of the champion's standard deviations, and on top the 0.3465 that the replay showed: 0.8465 in all",
+        "Errors Proven: less than 2 in a hundred requests more than the champion's fail.",
+        "Granted: up to 50.0 % slower. Proven, with that: less than 10 in a hundred requests more",
         "At least 100 of the candidate's",
         "Up to 3,000 of the last day's requests are sent again",
         "Traffic goes back to the champion; the release isn't promoted.",
@@ -217,7 +216,12 @@ def test_what_the_policy_says_of_a_shift_is_told(evidence: dict[str, Any], chang
     assert words in text_of(evidence)
 
 
-def test_without_enough_replay_nothing_is_granted_on_top(evidence: dict[str, Any]) -> None:
+def test_what_the_replay_showed_is_granted_on_top_if_there_was_enough(evidence: dict[str, Any]) -> None:
+    evidence["devTest"]["replay"]["largestShift"] = 0.25
+    words = (
+        "moves by 0.5 of the champion's standard deviations, and on top the 0.25 that the replay showed: 0.75 in all."
+    )
+    assert words in text_of(evidence)
     del evidence["devTest"]["replay"]["largestShift"]
     assert "moves by 0.5 of the champion's standard deviations. Proven" in text_of(evidence)
 
@@ -230,7 +234,7 @@ def test_broken_glass_leaves_the_new_versions_alarms_alone(evidence: dict[str, A
 def test_a_release_of_code_alone_has_the_same_to_prove(evidence: dict[str, Any]) -> None:
     evidence["kind"] = "code"
     check(evidence_sections(evidence, DIGEST))
-    assert "Errors Proven: of a hundred requests fewer than 2 more" in text_of(evidence)
+    assert "Errors Proven: less than 2 in a hundred requests more" in text_of(evidence)
 
 
 def test_a_champion_that_cannot_be_compared_is_said_with_the_reason(evidence: dict[str, Any]) -> None:

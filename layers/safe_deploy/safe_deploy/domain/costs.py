@@ -64,7 +64,7 @@ def reckon(hosting: Mapping[str, Any], prices: Mapping[str, float], both: BothSe
         once.append(cost("Champion kept warm after the shift, once", endpoint, least * hours, most * hours))
     waiting = hosting["approvalSeconds"] / 3600
     once.append(cost("Dev endpoint while you decide, once", hosting["devInstanceType"], 0, waiting))
-    return [*monthly, _total("All of each month", monthly), *once]
+    return [*monthly, _total("Total, a month", monthly), *once]
 
 
 def _total(what: str, lines: list[Cost]) -> Cost:

@@ -152,7 +152,7 @@ def _chance(chances: Mapping[str, Any] | None) -> str:
 
 def _fewer(margin: Any) -> str:
     points = figure(margin * 100) if is_known(margin) else f"an {UNKNOWN} number"
-    return f"of a hundred requests fewer than {points} more than of the champion's"
+    return f"less than {points} in a hundred requests more than the champion's"
 
 
 def _milliseconds(limit: Any) -> str:
