@@ -158,6 +158,13 @@ def test_hyperparameters_are_json_in_strings() -> None:
     }
 
 
+@pytest.mark.parametrize("minutes", [0, -1, 14 * 24 * 60 + 1])
+def test_the_grace_time_outlasts_the_requests_under_way(minutes: int) -> None:
+    Policy.parse({**POLICY, "production": {"graceMinutes": 1}})
+    with pytest.raises(InvalidRequestError, match=r"production\.graceMinutes must be at"):
+        Policy.parse({**POLICY, "production": {"graceMinutes": minutes}})
+
+
 def test_the_toolkits_own_hyperparameters_are_not_the_users() -> None:
     policy = json.loads(json.dumps(POLICY))
     policy["training"]["hyperparameters"]["sagemaker_program"] = "evil.py"

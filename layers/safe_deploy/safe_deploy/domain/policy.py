@@ -18,6 +18,8 @@ BETTER = ("lower", "higher")
 METHODS = ("Robust", "Simple")
 PLACE = "policy.json"
 RESERVED = "sagemaker_"
+SHORTEST_GRACE = 1
+"""Minutes: longer than any invocation lasts that still asks the endpoint which traffic has just left."""
 STRATEGY = "canary.strategy"
 """The one thing beside hyperparameters that a manifest may override."""
 
@@ -107,7 +109,7 @@ class Policy:
             dev_test.integer("replayRows", minimum=0, maximum=10_000),
             monitoring.number("driftThreshold", above=0, maximum=1),
             monitoring.choice("method", METHODS),
-            production.integer("graceMinutes", minimum=0, maximum=14 * 24 * 60),
+            production.integer("graceMinutes", minimum=SHORTEST_GRACE, maximum=14 * 24 * 60),
             CanaryPolicy.parse(given.object("canary")),
             tuple(_overridable(given, hyperparameters)),
             tuple(map(Slicing.parse, given.objects("slices", maximum=MOST_SLICINGS))) if "slices" in given else (),
