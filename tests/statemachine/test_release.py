@@ -94,6 +94,12 @@ def test_a_release_goes_live_and_its_predecessor_is_retired() -> None:
     assert "Clean Up" not in outcome.path
 
 
+def test_a_predecessor_without_a_grace_time_is_not_removed_under_its_last_requests() -> None:
+    outcome = release(Register_Drop=payload({**registered(), "graceSeconds": 0}))
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.waited.count(60) == 1
+
+
 def test_the_first_release_shifts_at_once_and_retires_nobody() -> None:
     outcome = release(champion=False)
     assert outcome.path[-2:] == ["Is There a Predecessor?", "Release Live"]
@@ -436,6 +442,7 @@ def test_a_permanent_error_anywhere_is_cleaned_up_recorded_and_told(state: str) 
     assert closed_as(outcome)["state"] == state
     assert closed_as(outcome)["error"]["Error"] == "Some.AccessDeniedException"
     assert "Clean Up" in outcome.path
+    assert "Let Requests End" not in outcome.path, "no deployment was created"
     assert state in str(outcome.cause)
 
 

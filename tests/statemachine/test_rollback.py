@@ -124,6 +124,12 @@ def test_production_goes_back_at_once_and_the_bad_release_is_retired_after_its_g
     }
 
 
+def test_a_release_without_a_grace_time_is_not_removed_under_its_last_requests() -> None:
+    outcome = rollback({**PLAN, "from": {**PLAN["from"], "graceSeconds": 0}})
+    assert outcome.path[-1] == "Production Restored"
+    assert 60 in outcome.waited
+
+
 def test_the_plan_gets_what_was_asked_for_under_a_name_that_stays() -> None:
     outcome = rollback(given={**ASKED, "releaseId": GOOD})
     sent = outcome.requests["Plan Rollback"][0]["Payload"]
@@ -367,7 +373,7 @@ def test_where_nobody_knows_whether_a_shift_goes_on_time_is_given_to_it(
     outcome = rollback(plan, Shift_Back=DENIED, **unknown)
     assert outcome.path[-1] == "Rollback Failed"
     assert closed_as(outcome)["state"] == "Shift Back"
-    assert 30 in outcome.waited
+    assert 60 in outcome.waited, "the shift, and requests that it let through, come to their end"
     assert ("Clean Up" in outcome.path) == (plan is ANEW)
 
 
