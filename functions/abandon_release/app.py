@@ -53,7 +53,10 @@ class Request:
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}."""
+    """Return {"status": "ended" | "live" | "stopping" | "stopped", "releaseId", "outcome", "error", ...}.
+
+    `backTo` is the version to which all traffic should be back; null when the release's shift had not begun.
+    """
     outside = outside or aws()
     request = Request.from_event(event)
     execution = outside.executions.describe(request.execution_arn)
@@ -75,6 +78,7 @@ def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str
         "error": {"Error": "ExecutionStopped", "Cause": reason_of(execution)},
         "schedule": names.schedule,
         "version": None,
+        "backTo": None,
         "waitingFor": [],
     }
     alias, running = outside.functions.live(), outside.deployments.under_way()
@@ -83,18 +87,29 @@ def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str
         return {**answer, "status": "live", "outcome": "live", "version": alias.main.version}
     if execution.status == "SUCCEEDED" or has_ended(release):
         return {**answer, "status": "ended"}
-    waiting_for = [f"{kind} job {name}" for kind, name in names.jobs if outside.jobs.stop(kind, name)]
+    jobs = [f"{kind} job {name}" for kind, name in names.jobs if outside.jobs.stop(kind, name)]
+    shift = []
     shifted = outside.functions.version(running.target_version) if running and not running.undoes else None
     if running and shifted and shifted.release_id == release_id:
         outside.deployments.stop(running.deployment_id)
-        waiting_for.append(f"deployment {running.deployment_id}")
+        shift.append(f"deployment {running.deployment_id}")
     shares = [alias.main.version, *alias.shares]
-    waiting_for += [
+    shift += [
         f"traffic to leave version {version}"
         for version in shares
         if outside.functions.version(version).release_id == release_id
     ]
-    return {**answer, "status": "stopping" if waiting_for else "stopped", "waitingFor": waiting_for}
+    return {
+        **answer,
+        "status": "stopping" if jobs or shift else "stopped",
+        "backTo": release.item.get("liveVersion") if release and (shift or has_shifted(release)) else None,
+        "waitingFor": [*jobs, *shift],
+    }
+
+
+def has_shifted(release: Release) -> bool:
+    """Return whether a deployment of the release has come as far as its first hook; before it no traffic moves."""
+    return any(release.item.get(section) for section in ("versionCheck", "shift"))
 
 
 def has_ended(release: Release | None) -> bool:

@@ -155,7 +155,7 @@ def notes_of(request: Request, release: Release) -> list[str]:
     if request.outcome in ("live", "rolledBack"):
         notes += told(release)
     read_back = release.item.get("productionCheck") or {}
-    if request.outcome == "rolledBack" and read_back:
+    if request.outcome != "live" and read_back:
         notes.append(f"Read back afterwards: {read_back['serving']}")
         notes.extend(f"Not as it should be: {sentence}" for sentence in read_back["differences"])
     notes.extend(f"{UNREAD[look]}: {reason_of(error)}" for look, error in request.unread.items())

@@ -19,6 +19,7 @@ FOUND: dict[str, Any] = {
     "error": {"Error": "ExecutionStopped", "Cause": "its execution was stopped by hand (wrong data)"},
     "schedule": f"{BASE}-monitor",
     "version": None,
+    "backTo": None,
     "waitingFor": [],
 }
 
@@ -33,7 +34,8 @@ LIVE = found("live", outcome="live", version="3")
 def abandon(**answers: Any) -> Outcome:
     """Run the machine; `answers` replace those of a release that was stopped in mid-shift."""
     well: dict[str, Any] = {
-        "Stop Release": [found("stopping", waitingFor=["deployment d-1"]), found("stopped")],
+        "Stop Release": [found("stopping", waitingFor=["deployment d-1"], backTo="2"), found("stopped")],
+        "Verify Rollback": payload({"passed": True, "differences": [], "serving": "Production serves."}),
         "Clean Up": [payload({"done": False, "waitingFor": ["endpoint e"]}), payload({"done": True, "waitingFor": []})],
         "Record Outcome": payload({}),
         "Start Monitoring": {"ScheduleArn": "arn"},
@@ -55,7 +57,38 @@ def test_what_runs_is_stopped_then_removed_then_told() -> None:
         "outcome": "stopped",
         "error": FOUND["error"],
         "cleanUp": None,
+        "unverified": None,
     }
+
+
+def test_production_is_read_back_before_anything_goes_once_requests_have_ended() -> None:
+    outcome = abandon()
+    assert outcome.requests["Verify Rollback"][0]["Payload"] == {"version": "2", "leftReleaseId": RELEASE}
+    order = [
+        outcome.path.index(state) for state in ("Is It Stopped?", "Let Requests End", "Verify Rollback", "Clean Up")
+    ]
+    assert order == sorted(order)
+    assert 60 in outcome.waited
+
+
+@pytest.mark.parametrize("status", ["stopping", "stopped"])
+def test_production_is_read_back_whether_the_shift_ended_by_itself_or_will_not_end(status: str) -> None:
+    outcome = abandon(Stop_Release=found(status, backTo="2"))
+    assert outcome.requests["Verify Rollback"][0]["Payload"]["version"] == "2"
+    assert outcome.path[-1] == "Release Abandoned"
+
+
+def test_a_release_that_shifted_nothing_is_cleaned_up_at_once() -> None:
+    outcome = abandon(Stop_Release=found("stopped"))
+    assert not {"Let Requests End", "Verify Rollback"} & set(outcome.path)
+    assert outcome.path[-1] == "Release Abandoned"
+
+
+def test_production_that_can_not_be_read_back_is_part_of_what_is_told() -> None:
+    outcome = abandon(Verify_Rollback=DENIED)
+    assert outcome.path[-1] == "Release Abandoned"
+    assert outcome.requests["Record Outcome"][0]["Payload"]["unverified"]["Cause"] == "not allowed"
+    assert "Clean Up" in outcome.path
 
 
 def test_calls_that_were_under_way_come_to_their_end_first() -> None:
@@ -132,7 +165,7 @@ def test_what_can_not_be_put_in_order_is_mailed_with_the_way_to_try_again(state:
 def test_a_throttled_call_is_tried_again(state: str) -> None:
     names = json.loads(definition("abandon"))["States"][state]["Retry"][0]["ErrorEquals"]
     live = {"Stop_Release": LIVE} if state in ("Start Monitoring", "Announce Release") else {}
-    well = {"Stop Release": found("stopped"), "Clean Up": payload({"done": True, "waitingFor": []})}
+    well = {"Stop Release": found("stopped", backTo="2"), "Clean Up": payload({"done": True, "waitingFor": []})}
     answers = {**live, state.replace(" ", "_"): [TaskError(names[0], "slow down"), well.get(state, payload({}))]}
     outcome = abandon(**answers)
     assert outcome.path[-1] == ("Live All the Same" if live else "Release Abandoned")

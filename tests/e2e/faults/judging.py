@@ -6,7 +6,7 @@ import re
 
 from tests.e2e.faults.rehearsal import Rehearsal
 from tests.e2e.faults.rows import LEFT, REHEARSED, Row
-from tests.e2e.faults.states import ends, label, passes, tasks
+from tests.e2e.faults.states import RELEASE, ends, label, passes, tasks
 from tests.fakes.story import FIRST, MODEL
 
 
@@ -31,6 +31,8 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     serving = world.endpoints.describe(live.main.endpoint_name)
     if serving is None or serving.status != "InService" or live.is_shifting:
         problems.append(f"production serves from {live.main.endpoint_name}, {serving}, others {live.others}")
+    if _unread(rehearsal):
+        problems.append("traffic went back, and nobody looked what production is")
     failed = rehearsal.account.failed.total()
     if failed:
         problems.append("users' requests failed")
@@ -41,6 +43,19 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
     words = ", ".join(left) or ("nothing, once the reaper has come" if at_first else "nothing")
     place = label(rehearsal.machine, state)
     return Row(place, fault, outcome, str(failed), words, "; ".join(map(_plain, told)), REHEARSED, tuple(problems))
+
+
+def _unread(rehearsal: Rehearsal) -> bool:
+    """Whether a release that was followed, or stopped, in its shift went back without a word on production."""
+    deployments = rehearsal.account.shifts.shifts.values()
+    followed = "Follow Shift" in rehearsal.path or (rehearsal.ended is not None and rehearsal.ended.status == "ABORTED")
+    if rehearsal.machine != RELEASE or not followed or not any(d.status in ("Failed", "Stopped") for d in deployments):
+        return False
+    world = rehearsal.story.outside
+    if any("could not be read back" in text for _, text in world.topic.sent):
+        return False
+    candidates = (item for name, item in world.memory.releases.items() if name != FIRST)
+    return not any(item.get("productionCheck") for item in candidates)
 
 
 def _passes(rehearsal: Rehearsal) -> bool:

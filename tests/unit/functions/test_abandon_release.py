@@ -70,6 +70,21 @@ def test_its_deployment_is_stopped_and_the_traffic_waited_for(story: Story) -> N
     assert abandon(story)["status"] == "stopped"
 
 
+@pytest.mark.parametrize("hooked", [True, False])
+def test_where_traffic_should_be_back_is_known_once_a_deployment_was_under_way(story: Story, hooked: bool) -> None:
+    story.decide(story.until_asked())
+    story.take_lock()
+    story.publish()
+    assert abandon(story)["backTo"] is None, "no deployment was created"
+    if hooked:
+        story.hook("check_version")
+    else:
+        story.outside.deployments.shift = Shift("d-2", "1", "2")
+    assert abandon(story)["backTo"] == "1"
+    story.outside.deployments.shift = None
+    assert abandon(story)["backTo"] == ("1" if hooked else None), "the machine remembers what it was told once"
+
+
 def test_all_traffic_while_hooks_still_check_is_sent_back(story: Story) -> None:
     story.publish(FIRST, "3")
     story.outside.functions.alias = "3"

@@ -94,7 +94,7 @@ def test_a_refusal_is_told_with_its_reason(story: Story) -> None:
 def test_a_no_is_told_with_the_persons_words(story: Story) -> None:
     story.decide(story.until_asked(), "reject", reason="too slow for us")
     story.close("rejected", error={"Error": "ReleaseRejected", "Cause": "x"})
-    assert "Ada Lovelace: too slow for us" in mail(story)
+    assert "Ada Lovelace (as they named themselves): too slow for us" in mail(story)
     assert story.outside.releases.get(FIRST).state is State.REJECTED
 
 
@@ -125,9 +125,23 @@ def test_who_went_back_while_a_release_was_on_its_way_is_named(promoting: Story,
     assert "Grace went back to what served before: fares look too low; the alias points to version 1" in mail(promoting)
 
 
+def test_what_was_read_back_after_a_stop_is_told(story: Story) -> None:
+    """GIVEN a live release and one in mid-shift WHEN that is stopped THEN the mail says what production is now."""
+    story.until_live()
+    link = story.until_asked(SECOND, "tuesday", champion=4.5)
+    story.decide(link)
+    story.take_lock(SECOND)
+    story.publish(SECOND, "3")
+    story.call("verify_rollback", {"version": "2", "leftReleaseId": SECOND})
+    story.close("stopped", SECOND, error={"Error": "ExecutionStopped", "Cause": "by hand"})
+    text = mail(story)
+    assert f"Read back afterwards: Production serves from release {FIRST} (version 2)." in text
+    assert "Not as it should be: nothing monitors it" in text
+
+
 def test_a_live_release_names_who_approved_it_and_what_is_missing(promoting: Story) -> None:
     promoting.close("live", version="2", error={"Error": "Scheduler.X", "Cause": "no schedule"})
-    assert "Approved by Ada Lovelace" in mail(promoting)
+    assert "Approved by Ada Lovelace (as they named themselves) at 2026-01-31 12:00 UTC." in mail(promoting)
     assert "needs you: no schedule" in mail(promoting)
 
 
@@ -161,7 +175,7 @@ def test_the_link_of_a_release_that_failed_meanwhile_says_so(story: Story) -> No
 def test_a_decision_outlives_the_end(promoting: Story) -> None:
     link = promoting.mailed_link()
     promoting.close("stale")
-    assert "Ada Lovelace approved" in promoting.show(link)["body"]
+    assert "Ada Lovelace (as they named themselves) approved" in promoting.show(link)["body"]
 
 
 def test_a_release_that_failed_before_it_had_a_record_gets_one(story: Story) -> None:
