@@ -34,6 +34,12 @@ def write_message(path: Path, text: str) -> None:
     path.write_text(text[:MESSAGE_LIMIT], encoding="utf-8")
 
 
+def one_line(text: str, limit: int) -> str:
+    """Return a text that others may show as it is: on one line, `?` for what doesn't print, cut to a limit."""
+    plain = "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"
+
+
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON file that other programs read; NaN and infinity are refused, since JSON has neither."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,8 @@ import xgboost as xgb
 from jobs.folder import Contract, parse_contract
 from jobs.outcome import JobError
 
+NAMES_SHOWN = 5
+
 
 class NoContractError(JobError):
     """The model doesn't say what it was trained on."""
@@ -44,7 +46,8 @@ class Artifact:
         if self.contract.label.name != label:
             return f"it predicts {self.contract.label.name}, the contract's label is {label}"
         missing = [name for name in self.contract.feature_names if name not in names]
-        return f"it needs {', '.join(missing)}, which the contract no longer has" if missing else None
+        shown = ", ".join(missing[:NAMES_SHOWN]) + (" and others" if len(missing) > NAMES_SHOWN else "")
+        return f"it needs {shown}, which the contract no longer has" if missing else None
 
 
 def open_artifact(folder: Path, whose: str) -> Artifact:

@@ -23,9 +23,11 @@ from jobs.evaluation.bootstrap import (
     measure,
 )
 from jobs.evaluation.slices import Slicing
+from jobs.outcome import one_line
 
 FEWEST_ROWS = 30
 """A slice with fewer rows is shown without a judgement."""
+NOTE_LIMIT = 200
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "same", "unknown"
 
 
@@ -125,7 +127,7 @@ def _slice(metrics: Metrics, name: str, entry: tuple[str, str, Any], answers: An
         else:
             found.estimates = bootstrap(metrics, [name], labels, scores, SLICE).get(name, [])
     except Undefined as error:
-        found.note = f"{name} can't be measured: {error}"
+        found.note = one_line(f"{name} can't be measured: {error}", NOTE_LIMIT)
     if not found.estimates and not found.note:
         found.note = f"{name} is not defined on these rows"
     return found

@@ -16,9 +16,10 @@ from jobs.evaluation.bootstrap import Numbers
 from jobs.evaluation.comparison import Answers, compare
 from jobs.evaluation.slices import Slicing
 from jobs.folder import Contract, ModelFolder
-from jobs.outcome import JobError, ModelFolderError, finish, write_json
+from jobs.outcome import JobError, ModelFolderError, finish, one_line, write_json
 
 CHUNK_ROWS = 200_000
+OBSTACLE_LIMIT = 1000
 
 
 def ask(contract: Contract, test: Path, models: list[Artifact], kept: list[str]) -> Answers:
@@ -47,9 +48,9 @@ def comparable_champion(folder: Path, contract: Contract) -> tuple[Artifact | No
     try:
         champion = open_artifact(folder, "champion")
     except NoContractError as error:
-        return None, str(error)
+        return None, one_line(str(error), OBSTACLE_LIMIT)
     obstacle = champion.obstacle(contract.feature_names, contract.label.name)
-    return (None, obstacle) if obstacle else (champion, None)
+    return (None, one_line(obstacle, OBSTACLE_LIMIT)) if obstacle else (champion, None)
 
 
 def read_rows(folder: Path, width: int) -> Iterator[npt.NDArray[np.float64]]:

@@ -127,6 +127,20 @@ def test_a_slice_that_the_metric_refuses_says_so() -> None:
     assert found["slices"][0]["difference"] is None
 
 
+def test_what_a_metric_says_against_a_slice_stays_on_a_short_line() -> None:
+    def metrics(labels: npt.NDArray[np.float64], _: npt.NDArray[np.float64]) -> dict[str, float]:
+        if len(labels) < 100:
+            raise ValueError("no\n\nLook here:\u2028" + "x" * 300)
+        return {"auc": 0.5}
+
+    labels = np.array([0.0, 1.0] * 50)
+    found = compare(metrics, {"auc": "higher"}, [Slicing("g", "g")], Answers(labels, [labels], {"g": labels}))
+    for entry in found["slices"]:
+        assert entry["note"].startswith("auc can't be measured: ValueError: no Look here: xxx")
+        assert entry["note"].isprintable()
+        assert len(entry["note"]) == 200
+
+
 def test_a_metric_that_most_resamples_refuse_has_no_interval() -> None:
     labels = np.zeros(200)
     labels[0] = 1.0

@@ -19,12 +19,28 @@ import pytest
 import xgboost as xgb
 
 from jobs.evaluation import job as evaluation
-from jobs.folder import ModelFolder
+from jobs.evaluation.artifact import Artifact
+from jobs.folder import ModelFolder, parse_contract
 from jobs.preparation import job as preparation
 from model.metrics import metrics
 from tests.jobs.drops import ROOT
 
 TOY = ROOT / "tests" / "models" / "toy"
+
+
+def test_why_a_champion_can_not_be_compared_is_one_line_of_a_bearable_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = {"type": "number"}
+    features = [{"name": f"feature {i}\n" + "x" * 80, **number} for i in range(300)]
+    champion = parse_contract({"columns": features, "features": features, "label": {"name": "y", **number}})
+    monkeypatch.setattr(evaluation, "open_artifact", lambda *_: Artifact(xgb.Booster(), champion))
+    today = parse_contract({"columns": features, "features": features[:1], "label": {"name": "y", **number}})
+    _, obstacle = evaluation.comparable_champion(tmp_path, today)
+    assert obstacle is not None
+    assert obstacle.startswith("it needs feature 1 xxx")
+    assert obstacle.endswith(" and others, which the contract no longer has")
+    assert obstacle.isprintable()
 
 
 class Release:

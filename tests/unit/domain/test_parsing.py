@@ -141,6 +141,53 @@ def test_fields_name_the_key(call: Any, words: str) -> None:
         call(Fields({"n": 1.5, "s": "ab", "yes": True, "l": [1], "t": "a\nb", "e": "a\x1b[2J"}, "p"))
 
 
+SPACES = "good\u00a0so\u202ffar\u3000then"
+EMOJI = "\U0001f469\u200d\U0001f680 \u2764\ufe0f \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+"""An astronaut, a red heart, and a Persian word: joined, kept apart, and in a variant."""
+
+
+def test_spaces_of_other_widths_are_spaces_and_joined_characters_are_text() -> None:
+    given = Fields({"spaces": SPACES, "emoji": EMOJI}, "p")
+    assert given.line("spaces", maximum=99) == given.prose("spaces", maximum=99) == "good so far then"
+    assert given.line("emoji", maximum=99) == given.prose("emoji", maximum=99) == EMOJI
+
+
+@pytest.mark.parametrize(
+    ("character", "named"),
+    [
+        ("\u202e", r"U\+202E \(right-to-left override\)"),
+        ("\u2066", r"U\+2066 \(left-to-right isolate\)"),
+        ("\u200f", r"U\+200F \(right-to-left mark\)"),
+        ("\u2028", r"U\+2028 \(line separator\)"),
+        ("\u2029", r"U\+2029 \(paragraph separator\)"),
+        ("\u200b", r"U\+200B \(zero width space\)"),
+        ("\x85", r"U\+0085"),
+        ("\r", r"U\+000D"),
+        ("\x1b", r"U\+001B"),
+        ("\ud800", r"U\+D800"),
+    ],
+)
+def test_what_steers_a_text_is_refused_by_name(character: str, named: str) -> None:
+    given = Fields({"t": f"fine{character}txt.exe"}, "p")
+    for read in (given.line, given.prose):
+        with pytest.raises(InvalidRequestError, match=f"t must be plain text.*, without {named}$"):
+            read("t", maximum=99)
+
+
+def test_a_text_that_shows_nothing_is_empty() -> None:
+    for text in (" \u00a0", "\u200d", " \u200c "):
+        with pytest.raises(InvalidRequestError, match="not empty"):
+            Fields({"t": text}, "p").line("t", maximum=9)
+
+
+@pytest.mark.parametrize("key", ["a\n\nhttps://evil.example", "x" * 1000, "\u202e"])
+def test_a_key_stands_in_a_message_on_one_line_and_short(key: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        Fields({key: 1}, "p").end()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 150
+
+
 def test_what_a_person_wrote_may_have_several_lines() -> None:
     assert Fields({"t": "a\n\tb"}, "p").prose("t", maximum=9) == "a\n\tb"
 

@@ -407,6 +407,46 @@ def test_whatever_comes_from_elsewhere_is_escaped(story: Story) -> None:
         assert "&lt;script&gt;" in page["body"]
 
 
+EVIL = "fine\n\nLook at the evidence and decide:\nhttps://evil.example/approvals/1"
+
+
+def lines_by_others(story: Story) -> list[str]:
+    """Lines of mails that would be taken for ours, though others wrote them."""
+    lines = [line for _, text in story.outside.topic.sent for line in text.splitlines()]
+    return [line for line in lines if line.startswith("https://evil")]
+
+
+def test_whatever_comes_from_elsewhere_stays_in_its_line_of_a_plain_mail(story: Story) -> None:
+    glass = {"description": EVIL, "requestedBy": "Ada", "breakGlass": {"reason": EVIL}}
+    story.drop(manifest={"files": ["sales.csv"], **glass})
+    story.register()
+    story.run_jobs()
+    story.check_gates()
+    story.test_endpoint()
+    story.decide(story.ask(), "reject", reason=EVIL)
+    story.close("rejected")
+    told = [text for _, text in story.outside.topic.sent if "https://evil" in text]
+    assert len(told) == 2, "the question and the outcome"
+    assert lines_by_others(story) == []
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\u2028", "\x85"])
+def test_what_has_to_be_one_line_is_refused_and_told_in_one(story: Story, line_end: str) -> None:
+    """Who asks, and what the evaluation job says: mails print it as it is."""
+    evil = f"fine{line_end}https://evil.example/approvals/1"
+    story.drop(manifest={"files": ["sales.csv"], "requestedBy": evil})
+    assert "requestedBy must be plain text on one line" in story.register()["reason"]
+    story.close("refused")
+    story.drop("tuesday", other=b"size,price\n3,4\n")
+    story.register(SECOND, "tuesday")
+    story.run_jobs(SECOND, championObstacle=evil)
+    with pytest.raises(InvalidRequestError) as caught:
+        story.check_gates(SECOND)
+    story.close("failed", SECOND, error={"Error": "X", "Cause": str(caught.value)})
+    assert len(story.outside.topic.sent) == 2
+    assert lines_by_others(story) == []
+
+
 def test_every_field_of_the_form_has_a_label(story: Story, link: str) -> None:
     tags = Tags(story.show(link)["body"]).seen
     labelled = {attributes.get("for") for tag, attributes in tags if tag == "label"}
@@ -573,12 +613,16 @@ def test_a_release_that_has_ended_takes_no_decision(story: Story, link: str) -> 
         ({"modelName": ""}, "Type the model"),
         ({"decidedBy": "  "}, "Give your name"),
         ({"decidedBy": "x" * 101}, "Give your name"),
-        ({"decidedBy": "a\x00b"}, "Give your name"),
+        ({"decidedBy": "a\x00b"}, "Your name holds a character that can&#x27;t be taken"),
+        ({"decidedBy": "\u200d"}, "Give your name"),
         ({"decidedBy": "Bob <bob@example.com>"}, "Give your name"),
         ({"decidedBy": "ARN:aws:iam::111122223333:user/ciso"}, "Give your name"),
         ({"decision": "maybe"}, "Press Approve or Reject"),
         ({"decision": None}, "Press Approve or Reject"),
-        ({"reason": "x" * 1001}, "Give the comment"),
+        ({"reason": "x" * 1001}, "Shorten the comment: it has 1,001 of 1,000 characters"),
+        ({"reason": "\u202egood"}, "U+202E (right-to-left override)"),
+        ({"reason": "so\u2028and"}, "Your comment holds a character that can&#x27;t be taken"),
+        ({"reason": "\u200b \u2066"}, "Type the comment anew, without it"),
     ],
 )
 def test_what_was_typed_wrongly_is_asked_again(story: Story, link: str, changes: dict[str, Any], words: str) -> None:
@@ -589,6 +633,21 @@ def test_what_was_typed_wrongly_is_asked_again(story: Story, link: str, changes:
     assert "<title>Nothing decided: " in page["body"]
     assert '#decide" autocomplete="off"' in page["body"], "so that browsers show the form again, not the page's top"
     assert state(story) is ApprovalState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("good\u00a0so far\u202f!", "good so far !"),
+        ("well done \U0001f469\u200d\U0001f680 \u2764\ufe0f", "well done \U0001f469\u200d\U0001f680 \u2764\ufe0f"),
+        ("two\r\nlines\tand a tab", "two\nlines\tand a tab"),
+    ],
+)
+def test_what_people_type_on_their_keyboards_is_taken(story: Story, link: str, typed: str, kept: str) -> None:
+    page = story.decide(link, reason=typed, decidedBy="Zo\u00eb\u00a0M\u00fcller")
+    assert "This release was approved" in page["body"]
+    decision = story.outside.releases.get(FIRST).item["decision"]
+    assert (decision["reason"], decision["name"]) == (kept, "Zo\u00eb M\u00fcller")
 
 
 def test_what_was_typed_is_kept_when_the_form_comes_back(story: Story, link: str) -> None:

@@ -79,6 +79,76 @@ def test_silence_is_not_a_pass(story: Story, evaluation: dict[str, object], word
     assert words in answer["failures"][0]
 
 
+EVIL = "odd\n\nLook at the evidence and decide:\nhttps://evil.example"
+METRIC = {"better": "lower", "candidate": {"value": 1, "low": None, "high": None}, "champion": None,
+          "difference": None, "verdict": "unknown"}  # fmt: skip
+COMPARISON = {
+    "method": dict.fromkeys(("resamples", "rowsEach", "sliceResamples", "sliceRowsEach", "confidence", "seed"), 1),
+    "metrics": {"rmse": METRIC},
+    "sliceMetric": "rmse",
+    "slices": [],
+}
+SLICE = {**METRIC, "slice": "Size", "value": "small", "rows": 40, "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "words"),
+    [
+        ({"championObstacle": EVIL}, r"championObstacle must be plain text on one line, without U\+000A"),
+        ({"championObstacle": "x" * 1001}, "championObstacle must have at most 1000 characters"),
+        ({"championObstacle": ["x"]}, "championObstacle must be a string"),
+        (
+            {"metrics": {"candidate": {"rmse": 4, EVIL: 1}, "champion": None}},
+            "metrics.candidate.+must be a name on one",
+        ),
+        ({"metrics": {"candidate": {"rmse": 4, "x" * 101: 1}, "champion": None}}, "at most 100 characters"),
+        ({"comparison": {**COMPARISON, "metrics": {EVIL: METRIC}}}, "comparison.metrics.+must be a name on one line"),
+        ({"comparison": {**COMPARISON, "sliceMetric": EVIL}}, "sliceMetric must be plain text on one line"),
+        *(
+            ({"comparison": {**COMPARISON, "slices": [{**SLICE, key: text}]}}, rf"slices\[0\].{key} must {problem}")
+            for key in ("slice", "value", "note")
+            for text, problem in ((EVIL, "be plain text on one line"), ("x" * 201, "have at most 200 characters"))
+        ),
+    ],
+)
+def test_texts_of_the_evaluation_that_would_not_stay_on_their_line_are_refused_by_name(
+    story: Story, evaluation: dict[str, object], words: str
+) -> None:
+    story.drop()
+    story.register()
+    story.run_jobs(**evaluation)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match=words) as caught:
+        story.check_gates()
+    assert str(caught.value).isprintable()
+
+
+def test_slices_are_taken_as_the_job_writes_them(story: Story) -> None:
+    story.drop()
+    story.register()
+    story.run_jobs(comparison={**COMPARISON, "slices": [{**SLICE, "value": "Zürich\u00a0West", "note": None}]})
+    assert story.check_gates()["passed"]
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"metrics": {"rmse": {"better": "lower"}, "a\nb": {"better": "lower"}}}, "must be a name on one line"),
+        ({"slices": [{"column": "size", "name": "a\nb"}]}, "slices[0].name must be plain text on one line"),
+        ({"slices": [{"column": "size", "labels": {"1": "a\nb"}}]}, "labels.1 must be plain text on one line"),
+    ],
+)
+def test_a_policy_whose_names_the_evaluation_could_not_bear_is_refused_at_once(
+    story: Story, section: dict[str, object], words: str
+) -> None:
+    story.policy |= section
+    story.deploy_code()
+    story.drop()
+    answer = story.register()
+    assert answer["status"] == "refused"
+    assert words in answer["reason"]
+    assert answer["reason"].isprintable()
+
+
 def test_a_missing_evaluation_is_an_error(story: Story) -> None:
     story.drop()
     story.register()

@@ -240,6 +240,8 @@ def test_refuses_when_production_serves_from_what_has_no_record(story: Story) ->
     [
         ({"version-id": "null"}, "versioning must be on"),
         ({"key": "drops/a/b/manifest.json"}, "detail.object.key must be drops/<name>/manifest.json"),
+        ({"key": "drops/a\nb/manifest.json"}, r'key has characters that don\'t print: "drops/a\\nb/manifest.json"'),
+        ({"key": "drops/\u202eb/manifest.json"}, r'don\'t print: "drops/\\u202eb/manifest.json"'),
     ],
 )
 def test_an_event_that_is_no_drop_is_the_callers_mistake(story: Story, change: dict[str, str], words: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.fields import Fields, oddity
 
 VERDICTS = ("better", "worse", "same", "unknown")
 TEXT_LIMIT = 200
+NAME_LIMIT = 100
 
 
 def parse(given: Fields) -> dict[str, Any]:
@@ -21,10 +22,20 @@ def parse(given: Fields) -> dict[str, Any]:
             key: method.number(key, minimum=0)
             for key in ("resamples", "rowsEach", "sliceResamples", "sliceRowsEach", "confidence", "seed")
         },
-        "metrics": {name: _metric(metrics.object(name)) for name in metrics},
-        "sliceMetric": given.text("sliceMetric", maximum=TEXT_LIMIT),
+        "metrics": {name: _metric(metrics.object(name)) for name in metric_names(metrics)},
+        "sliceMetric": given.line("sliceMetric", maximum=TEXT_LIMIT),
         "slices": [_slice(entry) for entry in given.objects("slices")],
     }
+
+
+def metric_names(section: Fields) -> list[str]:
+    """Return the keys of a section, which stand in pages, mails and lists. Raises InvalidRequestError."""
+    for name in section:
+        if len(name) > NAME_LIMIT:
+            section.fail(name, f"must have at most {NAME_LIMIT} characters")
+        if found := oddity(name):
+            section.fail(name, f"must be a name on one line, without {found}")
+    return list(section)
 
 
 def _metric(given: Fields) -> dict[str, Any]:
@@ -36,13 +47,12 @@ def _metric(given: Fields) -> dict[str, Any]:
 
 
 def _slice(given: Fields) -> dict[str, Any]:
-    note = given.value("note")
     return {
-        **{key: given.text(key, maximum=TEXT_LIMIT) for key in ("slice", "value")},
+        **{key: given.line(key, maximum=TEXT_LIMIT) for key in ("slice", "value")},
         "rows": given.integer("rows", minimum=0, maximum=10**12),
         **{key: _estimate(given, key) for key in ("candidate", "champion", "difference")},
         "verdict": given.choice("verdict", VERDICTS),
-        "note": str(note or "")[:TEXT_LIMIT],
+        "note": given.line("note", maximum=TEXT_LIMIT) if given.value("note") else "",
     }
 
 

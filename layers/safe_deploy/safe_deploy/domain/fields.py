@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from safe_deploy.errors import InvalidRequestError
+
+JOINERS = "\u200c\u200d"
+"""Join letters or keep them apart, where a script needs it, and put emoji together; they show nothing themselves."""
+LINE_ENDS = "\n\t"
+LONGEST_SHOWN = 80
 
 
 def parse_json(text: bytes | str, place: str) -> Any:
@@ -44,12 +50,29 @@ def parse_json(text: bytes | str, place: str) -> Any:
 def shown(value: Any) -> str:
     """Return a value as it may stand in a message: short, on one line, without control characters."""
     text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
-def is_plain(text: str) -> bool:
-    """Return whether a text has only printable characters, line ends and tabs."""
-    return text.replace("\n", " ").replace("\t", " ").isprintable()
+def spaced(text: str) -> str:
+    """Return a text with plain spaces for all others, such as the no-break space that some keyboards type."""
+    return "".join(" " if unicodedata.category(character) == "Zs" else character for character in text)
+
+
+def oddity(text: str, allowed: str = "") -> str:
+    """Return the name of the first character that isn't plain; empty when all are.
+
+    Plain is what shows itself, and what joins it. A control character isn't, nor one that turns the direction of text.
+    """
+    for character in text:
+        if not character.isprintable() and character not in JOINERS + allowed:
+            name = unicodedata.name(character, "")
+            return f"U+{ord(character):04X}" + (f" ({name.lower()})" if name else "")
+    return ""
+
+
+def is_blank(text: str) -> bool:
+    """Return whether a text shows nothing."""
+    return not "".join(character for character in text if character not in JOINERS).strip()
 
 
 class Fields:
@@ -70,8 +93,9 @@ class Fields:
         raise InvalidRequestError(f"{self.place}: {self.name_of(key)} {problem}")
 
     def name_of(self, key: str) -> str:
-        """Return a key's path from the top of the document."""
-        return f"{self.path}.{key}" if self.path else key
+        """Return a key's path from the top of the document; a key that is long or doesn't print is quoted."""
+        spelled = key if key.isprintable() and len(key) <= LONGEST_SHOWN else shown(key)
+        return f"{self.path}.{spelled}" if self.path else spelled
 
     def __contains__(self, key: str) -> bool:
         return key in self._given
@@ -97,16 +121,18 @@ class Fields:
 
     def line(self, key: str, *, maximum: int) -> str:
         """Return a text of one line: nothing in it can be taken for another line of a list or a mail."""
-        text = self.text(key, maximum=maximum)
-        if not text.isprintable():
-            self.fail(key, "must be plain text on one line")
-        return text
+        return self._plain(key, maximum, "must be plain text on one line")
 
     def prose(self, key: str, *, maximum: int) -> str:
         """Return a text that a person wrote, perhaps in several lines."""
-        text = self.text(key, maximum=maximum)
-        if not is_plain(text):
-            self.fail(key, "must be plain text")
+        return self._plain(key, maximum, "must be plain text", LINE_ENDS)
+
+    def _plain(self, key: str, maximum: int, problem: str, allowed: str = "") -> str:
+        text = spaced(self.text(key, maximum=maximum))
+        if is_blank(text):
+            self.fail(key, "must be a string that is not empty")
+        if found := oddity(text, allowed):
+            self.fail(key, f"{problem}, without {found}")
         return text
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from safe_deploy.domain.policy import Gate, Policy
 
 ROUNDING = 1e-9
 """Share of the champion's metric by which a candidate exactly at the limit may seem above it."""
+OBSTACLE_LIMIT = 1000
 
 Metrics = Mapping[str, float]
 
@@ -35,12 +36,12 @@ class Evaluation:
         given = Fields(document, "evaluation.json")
         metrics = given.object("metrics")
         champion = metrics.value("champion") if "champion" in metrics else None
-        obstacle = given.value("championObstacle") if "championObstacle" in given else None
+        is_obstructed = "championObstacle" in given and given.value("championObstacle")
         return cls(
             given.integer("testRows", minimum=0, maximum=10**12),
             _finite(metrics.object("candidate")),
             None if champion is None else _finite(metrics.object("champion")),
-            str(obstacle or ""),
+            given.line("championObstacle", maximum=OBSTACLE_LIMIT) if is_obstructed else "",
             comparison.parse(given.object("comparison")) if "comparison" in given else None,
         )
 
@@ -127,7 +128,7 @@ def _worse(gate: Gate, value: float, champions: Metrics, better: str) -> str | N
 
 
 def _finite(section: Fields) -> Metrics:
-    values = {name: section.value(name) for name in section}
+    values = {name: section.value(name) for name in comparison.metric_names(section)}
     return {
         name: float(value)
         for name, value in values.items()

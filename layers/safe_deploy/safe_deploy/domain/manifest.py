@@ -38,6 +38,8 @@ class Drop:
         key = entry.text("key", maximum=DROP_KEY_LIMIT)
         if not DROP_KEY.fullmatch(key):
             entry.fail("key", f"must be drops/<name>/manifest.json, not {shown(key)}")
+        if not key.isprintable():
+            entry.fail("key", f"has characters that don't print: {shown(key)}; name the folder without them")
         if "version-id" not in entry or entry.value("version-id") == "null":
             entry.fail("version-id", "is missing: versioning must be on in the drop bucket")
         return cls(detail.object("bucket").text("name"), key, entry.text("version-id", maximum=200))

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from safe_deploy.domain.comparison import metric_names
 from safe_deploy.domain.fields import Fields, shown
 from safe_deploy.domain.presentation import MOST_SLICINGS, Prices, Slicing
 from safe_deploy.domain.shift.policy import CanaryPolicy
@@ -94,7 +95,7 @@ class Policy:
         hyperparameters = _hyperparameters(training.object("hyperparameters"))
         maximum_seconds = training.integer("maximumSeconds", minimum=60, maximum=28 * 24 * 3600)
         metrics = given.object("metrics")
-        better = {name: _better(metrics.object(name)) for name in metrics}
+        better = {name: _better(metrics.object(name)) for name in metric_names(metrics)}
         if not better:
             given.fail("metrics", "must name at least one metric")
         gates = tuple(_gate(entry, better) for entry in given.objects("gates", minimum=1, maximum=50))

@@ -22,7 +22,7 @@ class Slicing:
         """Read an entry of `slices`. Raises InvalidRequestError, naming the key that is wrong."""
         column = entry.text("column", maximum=100)
         if "name" in entry:
-            entry.text("name", maximum=100)
+            entry.line("name", maximum=100)
         if "bands" in entry and "labels" in entry:
             entry.fail("labels", "are for values; a slicing has bands or labels")
         if "bands" in entry:
@@ -33,7 +33,7 @@ class Slicing:
         if "labels" in entry:
             labels = entry.object("labels")
             for key in labels:
-                labels.text(key, maximum=100)
+                labels.line(key, maximum=100)
         entry.end()
         return cls(column)
 

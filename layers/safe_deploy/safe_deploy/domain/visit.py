@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from safe_deploy.domain.approval import Link
-from safe_deploy.domain.fields import is_plain
+from safe_deploy.domain.fields import LINE_ENDS, is_blank, oddity, spaced
 from safe_deploy.errors import InvalidRequestError, RefusedError
 
 BODY_LIMIT = 16 * 1024
@@ -156,8 +156,8 @@ class DecisionForm:
             given.get("formToken", ""),
             given.get("decision", ""),
             given.get("modelName", "").strip(),
-            given.get("decidedBy", "").strip(),
-            given.get("reason", "").replace("\r\n", "\n").strip(),
+            spaced(given.get("decidedBy", "")).strip(),
+            spaced(given.get("reason", "")).replace("\r\n", "\n").strip(),
         )
 
     def check(self, model_name: str) -> None:
@@ -166,9 +166,19 @@ class DecisionForm:
             raise WrongFormError("Press Approve or Reject.")
         if self.model_name != model_name:
             raise WrongFormError(f"Type the model's name, {model_name}, to show that you mean this model.")
-        if not NAME.fullmatch(self.decided_by) or not self.decided_by.isprintable():
+        _check_plain("name", self.decided_by)
+        if not NAME.fullmatch(self.decided_by) or not any(map(str.isalnum, self.decided_by)):
             raise WrongFormError(f"Give your name, {NAME_LIMIT} characters at most, and no ARN, < or >.")
-        if self.choice == "reject" and not self.reason:
+        _check_plain("comment", self.reason, LINE_ENDS)
+        if self.choice == "reject" and is_blank(self.reason):
             raise WrongFormError("Give a reason: whoever trained the model will want to know it.")
-        if len(self.reason) > REASON_LIMIT or not is_plain(self.reason):
-            raise WrongFormError(f"Give the comment in plain text, {REASON_LIMIT} characters at most.")
+        if len(self.reason) > REASON_LIMIT:
+            raise WrongFormError(f"Shorten the comment: it has {len(self.reason):,} of {REASON_LIMIT:,} characters.")
+
+
+def _check_plain(what: str, text: str, allowed: str = "") -> None:
+    if found := oddity(text, allowed):
+        raise WrongFormError(
+            f"Your {what} holds a character that can't be taken, since it doesn't show or changes how the rest reads: "
+            f"{found}. It may have come along when you copied the text. Type the {what} anew, without it."
+        )
