@@ -52,6 +52,7 @@ def create(world: World, name: str, source: str | Mapping[str, str], **settings:
             "Role": role(world),
             "Handler": "app.handler",
             "Code": {"ZipFile": zipped(files)},
+            "Timeout": 30,  # of real time: a cold start on a busy machine may take longer than Lambda's own 3 s
             **settings,
         }
     )

@@ -43,6 +43,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: function
+      Timeout: 30
       Environment: {Variables: {GREETING: !Ref Greeting, BUCKET: !Ref DataBucket}}
       Policies: [{S3ReadPolicy: {BucketName: !Ref DataBucket}}]
       EventInvokeConfig: {MaximumRetryAttempts: 0}

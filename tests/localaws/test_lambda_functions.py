@@ -39,17 +39,22 @@ def basics(world: World, **changes: Any) -> dict[str, Any]:
         "Role": role(world),
         "Handler": "app.handler",
         "Code": {"ZipFile": zipped({"app.py": ECHO})},
+        "Timeout": 30,
         **changes,
     }
 
 
-def test_a_new_function_is_pending_before_it_is_active(world_of: Callable[..., World]) -> None:
+def test_a_new_function_is_pending_before_it_is_active(
+    world_of: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = world_of(Lambda, time_scale=1)
+    monkeypatch.setattr(function_operations, "CREATE_SECONDS", 30.0)
     client = world.client("lambda")
     made = client.create_function(**basics(world))
     assert made["State"] == "Pending"
     assert refused("ResourceConflictException", client.invoke, FunctionName="echo").endswith("Pending")
     refused("ResourceConflictException", client.publish_version, FunctionName="echo")
+    world.service(Lambda).functions["echo"].ready_at = time.monotonic()  # the 30 s are over
     client.get_waiter("function_active_v2").wait(FunctionName="echo")
     assert invoke(world, "echo", 1) == 1
 

@@ -72,7 +72,7 @@ def handler(event, context):
         file.write(f"{{os.getpid()}} {{child.pid}}")
     time.sleep(300)
 """
-    create(world, "slow", source, Timeout=5)
+    create(world, "slow", source, Timeout=15)
     assert invoke(world, "slow")["errorType"] == "Sandbox.Timedout"
     assert gone(*(int(pid) for pid in note.read_text().split()))
 
