@@ -128,7 +128,7 @@ class Bench:
         running = self.client.list_deployments(includeOnlyStatuses=["Created", "InProgress"])
         for identifier in running["deployments"]:
             self.client.stop_deployment(deploymentId=identifier, autoRollbackEnabled=False)
-            assert self.codedeploy.wait_for_deployment(identifier, 30)
+            assert self.codedeploy.wait_for_deployment(identifier, 60)
 
     def revision(self, hooks: dict[str, str] | None = None, **changes: str) -> dict[str, Any]:
         properties = {
@@ -150,7 +150,7 @@ class Bench:
         return str(self.client.create_deployment(**{**given, **params})["deploymentId"])
 
     def end(self, identifier: str) -> dict[str, Any]:
-        assert self.codedeploy.wait_for_deployment(identifier, 30)
+        assert self.codedeploy.wait_for_deployment(identifier, 60)
         return dict(self.client.get_deployment(deploymentId=identifier)["deploymentInfo"])
 
     def target(self, identifier: str) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def test_everything_is_done_with_the_group_s_role(bench: MakeBench) -> None:
 
 
 def test_an_alarm_takes_the_traffic_back(bench: MakeBench) -> None:
-    stage = bench(time_scale=60)
+    stage = bench(time_scale=10)
     identifier = stage.deploy()
     stage.await_weight()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -92,6 +93,7 @@ def test_an_execution_is_drawn_with_its_history(browser: Browser, make_role: Cal
     for _ in range(200):
         if client.describe_execution(executionArn=arn)["status"] != "RUNNING":
             break
+        time.sleep(0.05)
     status, page, _ = browser.get(f"/_localaws/executions/{quote(arn, safe='')}")
     assert (status, "<script" in page) == (200, False)
     assert 'class="done"' in page
