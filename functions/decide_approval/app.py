@@ -10,10 +10,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain.approval import Approval, Holder
-from safe_deploy.domain.audit import NO_RELEASE
+from safe_deploy.domain.audit import NO_RELEASE, stamp
 from safe_deploy.domain.deciding import deliver, record
 from safe_deploy.domain.decision import Decision, Via
-from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.visit import BadVisitError, DecisionForm, Visit, WrongFormError
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError
@@ -87,7 +86,7 @@ def take_form(form: DecisionForm, opened: Opened, visit: Visit, outside: Outside
         opened.record("Refused: somebody else was faster", visit, outside)
         return ask_again(form, read_again(approval, outside), outside, CHANGED)
     if after is approval:
-        opened.record("Refused: this person has agreed before", visit, outside)
+        opened.record("Refused: this person has agreed before", visit, outside, name=form.decided_by)
     return after
 
 
@@ -120,7 +119,7 @@ def decision_of(form: DecisionForm, holder: Holder, visit: Visit, outside: Outsi
         form.choice,
         form.decided_by,
         form.reason,
-        iso(outside.clock.now()),
+        stamp(outside.clock.now()),
         visit.source_ip,
         Via.PERSONAL_LINK if holder.email else Via.LINK,
         holder.email,

@@ -12,11 +12,10 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain.approval import Approval
-from safe_deploy.domain.audit import NO_RELEASE
+from safe_deploy.domain.audit import NO_RELEASE, stamp
 from safe_deploy.domain.deciding import deliver, record
 from safe_deploy.domain.decision import Decision, Via
 from safe_deploy.domain.fields import Fields, parse_json
-from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.visit import CHOICES, REASON_LIMIT, Visit
@@ -51,10 +50,10 @@ class Request:
             given.fail("reason", "is needed to reject")
         return cls(check_release_id(visit.approval_id), choice, evidence, reason, caller_of(event), visit)
 
-    def refuse(self, why: str, outside: Outside, **detail: str) -> None:
-        """Add to the audit trail that a caller's decision wasn't taken."""
-        now = outside.clock.now()
-        outside.releases.audit(self.release_id, f"Refused: {why}", self.caller, {**self.visit.facts, **detail}, now)
+    def refuse(self, why: str, outside: Outside, *, trail: str = "", **detail: str) -> None:
+        """Add to the audit trail, which is the release's unless another is named, that a decision wasn't taken."""
+        now, facts = outside.clock.now(), {**self.visit.facts, **detail}
+        outside.releases.audit(trail or self.release_id, f"Refused: {why}", self.caller, facts, now)
 
 
 def caller_of(event: dict[str, Any]) -> str:
@@ -96,12 +95,13 @@ def decide(request: Request, outside: Outside) -> dict[str, Any]:
             request.choice,
             request.caller,
             request.reason,
-            iso(now),
+            stamp(now),
             request.visit.source_ip,
             Via.IAM,
             request.caller,
             request.visit.user_agent,
         )
+        check_caller(request, decision, approval, outside)
         try:
             after = record(approval, decision, outside)
         except IllegalTransitionError:
@@ -125,12 +125,28 @@ def decide(request: Request, outside: Outside) -> dict[str, Any]:
     }
 
 
+def check_caller(request: Request, decision: Decision, approval: Approval, outside: Outside) -> None:
+    """Raise RefusedError for the yes of nobody knows whom, where it matters who agrees."""
+    if decision.choice == "approve" and approval.rule.tells_apart and decision.is_role_alone:
+        request.refuse("the session's name is made up", outside, approvalId=approval.approval_id)
+        raise RefusedError(
+            f"nobody can tell who you are: a program has made up the name of your session, {decision.session}, and "
+            "about this release it matters who agrees. Set role_session_name to your own name in your profile in "
+            "~/.aws/config (or give --role-session-name to `aws sts assume-role`), take the role anew, and decide again"
+        )
+
+
 def approval_of(request: Request, outside: Outside) -> Approval:
     """Return the approval that a release waits for. Raises NotFoundError, RefusedError when it isn't what was seen."""
-    release = outside.releases.get(request.release_id)
+    try:
+        release = outside.releases.get(request.release_id)
+    except NotFoundError:
+        request.refuse("there is no such release", outside, trail=NO_RELEASE, releaseId=request.release_id)
+        raise
     asked = release.item.get("approvalId")
     approval = outside.approvals.find(asked) if asked else None
     if approval is None:
+        request.refuse("nobody is asked about the release", outside, state=str(release.state))
         raise NotFoundError(f"nobody is asked about release {release.release_id}")
     if approval.evidence_digest != request.evidence_digest:
         request.refuse(

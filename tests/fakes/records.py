@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.audit import stamp
 from safe_deploy.domain.decision import ApprovalState, Decision
 from safe_deploy.domain.lock import Lock
 from safe_deploy.domain.manifest import Drop
@@ -106,7 +107,7 @@ class FakeReleases:
         return self.get(release_id)
 
     def audit(self, release_id: str, event: str, actor: str, detail: Mapping[str, Any], now: datetime) -> bool:
-        entry = stored({"release": release_id, "event": event, "actor": actor, "detail": detail, "at": iso(now)})
+        entry = stored({"release": release_id, "event": event, "actor": actor, "detail": detail, "at": stamp(now)})
         if entry in self.memory.audit:
             return False
         self.memory.audit.append(entry)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from safe_deploy.domain.attempts import LIMITS
+from safe_deploy.domain.attempts import LIMITS, MOST_NOTED
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.release import State
@@ -238,11 +238,21 @@ def test_too_many_visits_are_turned_away_and_noted_once(story: Story, link: str)
     assert state(story) is ApprovalState.PENDING
     (noted,) = [entry for entry in story.outside.memory.audit if entry["event"] == "Too many visits"]
     assert noted["actor"] == "192.0.2.10"
+    assert noted["detail"] == {"approvalId": story.outside.releases.get(FIRST).item["approvalId"]}
     elsewhere = visit("GET", link)
     elsewhere["requestContext"]["http"]["sourceIp"] = "192.0.2.11"
     assert story.call("show_approval", elsewhere)["statusCode"] == 200, "a wild scanner keeps nobody else out"
     story.outside.clock.advance(600)
     assert story.show(link)["statusCode"] == 200
+
+
+def test_who_visits_what_there_is_not_fills_no_audit_trail(story: Story, link: str) -> None:
+    for number in range(LIMITS["address"] + 100):
+        story.show(f"{SITE}/approvals/{number:032x}?key={'A' * 43}")
+        story.show(f"{SITE}/approvals/{'x' * number}?key=")
+    noted = [entry["detail"] for entry in story.outside.memory.audit if entry["event"] == "Too many visits"]
+    assert 1 < len(noted) <= MOST_NOTED
+    assert {} in noted, "what isn't an id of ours isn't repeated"
 
 
 def test_two_visits_at_the_same_moment_are_two_entries(story: Story, link: str) -> None:
@@ -522,14 +532,14 @@ def test_a_yes_is_recorded_and_handed_over(story: Story, link: str) -> None:
             TOKEN,
             {
                 "decision": "approved",
-                "by": "Ada Lovelace",
+                "by": "Ada Lovelace (as they named themselves)",
                 "reason": "better on every metric",
                 "evidenceDigest": record.item["evidenceDigest"],
             },
         )
     ]
     entry = next(e for e in story.outside.memory.audit if e["event"] == "Decision: approved")
-    assert entry["actor"] == "Ada Lovelace"
+    assert entry["actor"] == "Ada Lovelace (as they named themselves)"
     assert entry["detail"]["sourceIp"] == "192.0.2.10"
 
 
@@ -546,9 +556,9 @@ def test_a_second_click_shows_the_first_decision(story: Story, link: str) -> Non
     story.decide(link)
     for choice in ("approve", "reject"):
         page = story.decide(link, choice, reason="changed my mind", decidedBy="Eve")
-        assert "Ada Lovelace approved" in page["body"]
+        assert "Ada Lovelace (as they named themselves) approved" in page["body"]
     assert len(story.outside.executions.answers) == 1
-    assert "Ada Lovelace approved" in story.show(link)["body"]
+    assert "Ada Lovelace (as they named themselves) approved" in story.show(link)["body"]
 
 
 def test_a_decision_that_was_not_handed_over_is_handed_over_later_and_never_another(story: Story, link: str) -> None:
@@ -580,7 +590,7 @@ def test_a_decision_that_nobody_handed_over_is_found_when_the_time_is_up(
     story.outside.executions.failure = TransientError("Step Functions is away")
     story.decide(link, choice, reason="because")
     answer = story.call("ask_for_approval", LOOK)
-    assert (answer["decision"], answer["by"]) == (told, "Ada Lovelace")
+    assert (answer["decision"], answer["by"]) == (told, "Ada Lovelace (as they named themselves)")
     assert answer["evidenceDigest"] == story.outside.releases.get(FIRST).item["evidenceDigest"]
     assert "has reached the release" in story.show(link)["body"]
 
@@ -712,5 +722,5 @@ def test_two_people_at_once_one_decision(story: Story, link: str, monkeypatch: p
         decide(approval, decision)
 
     monkeypatch.setattr(story.outside.approvals, "decide", second_of_two)
-    assert "Eve rejected" in story.decide(link)["body"]
+    assert "Eve (as they named themselves) rejected" in story.decide(link)["body"]
     assert [answer["decision"] for _, answer in story.outside.executions.answers] == ["rejected"]

@@ -6,25 +6,34 @@ import json
 from typing import Any
 
 import pytest
+from safe_deploy.domain.approval import Approval
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.errors import InvalidRequestError, TransientError
 
-from tests.fakes.story import FIRST, MODEL, SITE, Story
+from tests.fakes.story import FIRST, MODEL, ROOT, SITE, Story
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 ROLE = "arn:aws:sts::111122223333:assumed-role/ReleaseManager"
 
 
+def approval(story: Story) -> Approval:
+    return story.outside.memory.approvals[story.outside.releases.get(FIRST).item["approvalId"]]
+
+
 def state(story: Story) -> ApprovalState:
-    approval_id = story.outside.releases.get(FIRST).item["approvalId"]
-    return story.outside.memory.approvals[approval_id].state
+    return approval(story).state
 
 
-def ask(story: Story, **approval: Any) -> None:
+def refusals(story: Story) -> list[tuple[str, str]]:
+    """What was refused, and in which trail it stands."""
+    return [(e["event"], e["release"]) for e in story.outside.memory.audit if e["event"].startswith("Refused")]
+
+
+def ask(story: Story, requested_by: str = "Ada@Example.com", **approval: Any) -> None:
     """Tell the story until everybody has their mail."""
     story.policy["approval"] = {"required": 1, "requesterMayApprove": True, **approval}
     story.deploy_code()
-    story.drop(manifest={"files": ["sales.csv"], "requestedBy": "Ada@Example.com"})
+    story.drop(manifest={"files": ["sales.csv"], "requestedBy": requested_by})
     story.register()
     story.run_jobs()
     story.check_gates()
@@ -146,6 +155,8 @@ def test_mail_and_page_say_whose_yes_it_takes(story: Story, approval: dict[str, 
     ((_, text),) = story.outside.topic.sent
     assert words in text
     assert ("Fewer links than that were mailed (1)" in text) == ("required" in approval)
+    assert "by a personal link or an IAM identity of their own" in text
+    assert "The topic's link tells nobody apart: a yes by it doesn't count" in text
     assert words.replace("'", "&#x27;") in story.show(story.mailed_link())["body"]
 
 
@@ -192,8 +203,13 @@ def test_one_link_for_all_is_one_person_whatever_names_are_typed(story: Story) -
     ask(story, required=2)
     link = story.mailed_link()
     for name in ("Ada", "Bob", "Eve"):
-        assert "Your yes is recorded" in story.decide(link, decidedBy=name)["body"]
+        page = story.decide(link, decidedBy=name)
+        assert "Your yes is recorded" in page["body"]
+        assert "agreed." not in page["body"], "it doesn't count, so nobody is told that they agreed"
     assert state(story) is ApprovalState.PENDING
+    assert [decision.by for decision in approval(story).decisions] == ["Ada"], "many names fill no record"
+    (bob, _) = [e["detail"]["name"] for e in story.outside.memory.audit if "agreed before" in e["event"]]
+    assert bob == "Bob"
 
 
 def test_a_link_and_an_iam_identity_are_not_known_to_be_two_people(personal: Story) -> None:
@@ -211,10 +227,74 @@ def test_one_person_in_two_roles_is_one_person(personal: Story) -> None:
         "arn:aws:sts::111122223333:assumed-role/Admin/ada",
     ):
         assert json.loads(personal.decide_as(arn)["body"])["state"] == "pending"
+    assert len(approval(personal).decisions) == 1
     assert json.loads(personal.decide_as(f"{ROLE}/bob")["body"])["state"] == "approved"
 
 
+@pytest.mark.parametrize("rule", [{"required": 2}, {"requesterMayApprove": False}])
+def test_who_has_not_named_their_session_is_told_how_to(story: Story, rule: dict[str, Any]) -> None:
+    """Two calls of one person, whose credentials the AWS CLI refreshed in between, aren't two people."""
+    ask(story, **rule)
+    for session in ("botocore-session-1700000000", "botocore-session-1700003600"):
+        answer = story.decide_as(f"{ROLE}/{session}")
+        assert answer["statusCode"] == 409
+        message = json.loads(answer["body"])["message"]
+        assert session in message
+        assert "Set role_session_name to your own name in your profile in ~/.aws/config" in message
+    assert (state(story), approval(story).decisions) == (ApprovalState.PENDING, ())
+    assert refusals(story)[0] == ("Refused: the session's name is made up", FIRST)
+    body = json.loads(story.decide_as(f"{ROLE}/botocore-session-1700000000", "reject", reason="stop")["body"])
+    assert body["state"] == "rejected", "a no counts, whoever says it"
+
+
+def test_where_anybodys_yes_suffices_a_session_needs_no_name(story: Story) -> None:
+    ask(story)
+    body = json.loads(story.decide_as(f"{ROLE}/botocore-session-1700000000")["body"])
+    assert (body["state"], body["by"]) == ("approved", f"{ROLE}/botocore-session-1700000000")
+
+
+def test_who_approved_are_those_whose_yes_counts(personal: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(personal, required=2)
+    personal.decide(personal.personal_links()[ADA], decidedBy="Ada")
+    personal.decide_as(f"{ROLE}/bob")
+    body = json.loads(personal.decide_as(f"{ROLE}/carol")["body"])
+    assert (body["state"], body["by"]) == ("approved", f"{ROLE}/bob and {ROLE}/carol")
+    assert len(personal.outside.releases.get(FIRST).item["decision"]["decisions"]) == 3
+
+
 # ---- the requester ----
+
+
+def test_another_name_by_the_same_link_is_nobody_else(story: Story) -> None:
+    ask(story, "Ada Lovelace", requesterMayApprove=False)
+    link = story.mailed_link()
+    for name in ("Ada Lovelace", "Bob"):
+        page = story.decide(link, decidedBy=name)["body"]
+        assert "Your yes is recorded" in page
+        assert "Somebody else has to, by a personal link or an IAM identity of their own" in page
+    assert state(story) is ApprovalState.PENDING
+    body = json.loads(story.decide_as(f"{ROLE}/bob")["body"])
+    assert (body["state"], body["by"]) == ("approved", f"{ROLE}/bob")
+
+
+def test_the_requester_is_known_by_the_address_in_their_name(personal: Story) -> None:
+    ask(personal, f"Ada Lovelace <{ADA}>", requesterMayApprove=False)
+    assert "Your yes is recorded" in personal.decide(personal.personal_links()[ADA], decidedBy="Bob")["body"]
+    assert state(personal) is ApprovalState.PENDING
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        f"{ROLE}/ada",
+        "arn:aws:sts::111122223333:assumed-role/Admin/ADA",
+        "arn:aws:iam::111122223333:user/people/ada",
+    ],
+)
+def test_the_requester_is_known_in_any_role(story: Story, arn: str) -> None:
+    ask(story, f"{ROLE}/ada", requesterMayApprove=False)
+    assert json.loads(story.decide_as(arn)["body"])["state"] == "pending"
+    assert json.loads(story.decide_as(f"{ROLE}/bob")["body"])["state"] == "approved"
 
 
 def test_where_the_requester_must_not_decide_alone_a_drop_says_who_asks(story: Story) -> None:
@@ -273,6 +353,18 @@ def test_a_caller_whom_iam_knows_decides_under_their_arn(story: Story) -> None:
     assert f"{ROLE}/ada approved" in story.show(story.mailed_link())["body"]
 
 
+@pytest.mark.parametrize("by", ["link", "IAM"])
+def test_a_decision_stands_in_the_trail_after_the_look_before_it(story: Story, by: str) -> None:
+    ask(story)
+    story.outside.clock.advance(0.25)
+    story.show(story.mailed_link())
+    story.outside.clock.advance(0.25)
+    story.decide(story.mailed_link()) if by == "link" else story.decide_as(f"{ROLE}/ada")
+    trail = [(entry["at"], entry["event"]) for entry in story.outside.memory.audit]
+    assert [event for _, event in trail[-2:]] == ["Viewed", "Decision: approved"]
+    assert trail[-2][0] < trail[-1][0]
+
+
 def test_a_second_decision_from_the_terminal_is_told_the_first(story: Story) -> None:
     ask(story)
     story.decide_as(f"{ROLE}/ada")
@@ -304,6 +396,29 @@ def test_a_release_that_nobody_is_asked_about_yet(story: Story) -> None:
         404,
         f"nobody is asked about release {FIRST}",
     )
+    assert refusals(story) == [("Refused: nobody is asked about the release", FIRST)]
+
+
+def test_a_decision_about_a_release_that_is_not_there_is_recorded(story: Story) -> None:
+    gone = "20260101-000000-ffff"
+    assert story.decide_as(f"{ROLE}/ada", release_id=gone, digest="0" * 64)["statusCode"] == 404
+    (entry,) = story.outside.memory.audit
+    assert (entry["release"], entry["event"], entry["actor"]) == (
+        "unknown",
+        "Refused: there is no such release",
+        f"{ROLE}/ada",
+    )
+    assert entry["detail"]["releaseId"] == gone
+
+
+@pytest.mark.parametrize("body", [json.dumps({"x" * 10_000: 1}), json.dumps({"decision": "x" * 10_000}), "x" * 10_000])
+def test_what_is_recorded_of_a_request_that_is_none_is_short(story: Story, body: str) -> None:
+    event = json.loads((ROOT / "events/decide_release/signed.json").read_text())
+    event["pathParameters"]["id"] = "y" * 5_000
+    for given in (body, event["body"]):
+        assert story.call("decide_release", event | {"body": given, "isBase64Encoded": False})["statusCode"] == 400
+    assert [entry["release"] for entry in story.outside.memory.audit] == ["unknown", "unknown"]
+    assert all(len(json.dumps(entry)) < 1500 for entry in story.outside.memory.audit)
 
 
 def test_what_a_caller_tries_in_vain_is_recorded(story: Story) -> None:

@@ -93,10 +93,8 @@ class Approval:
 
     @property
     def by(self) -> str:
-        """Return everybody whose decision counts: who rejected, or all who agreed."""
-        if self.state is ApprovalState.REJECTED:
-            return self.decisions[-1].who
-        return " and ".join(dict.fromkeys(decision.who for decision in self.decisions))
+        """Return everybody whose decision counts: who rejected, or all whose yes suffices, or may yet."""
+        return " and ".join(decision.who for decision in self.rule.counting(self.decisions))
 
     def with_decision(self, decision: Decision) -> Approval:
         """Return the approval as it stands after one more decision."""

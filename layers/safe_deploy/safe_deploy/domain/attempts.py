@@ -13,6 +13,7 @@ from safe_deploy.domain.ports import Attempts
 
 LIMITS = {"address": 120, "approval": 1200}
 """Visits in a window. A mail scanner that runs wild from one address must not keep an approval's people out."""
+MOST_NOTED = 10
 WINDOW = timedelta(minutes=10)
 
 
@@ -32,6 +33,12 @@ def may_try(link: Link, source_ip: str, attempts: Attempts, now: datetime) -> bo
         attempts.count(f"{kind}#{began:%Y%m%d%H%M}#{short(name)}", LIMITS[kind], began + 2 * WINDOW)
         for kind, name in (("address", source_ip), ("approval", link.approval_id))
     )
+
+
+def is_noted(source_ip: str, attempts: Attempts, now: datetime) -> bool:
+    """Return whether the audit trail still notes what an address is refused: nobody may fill it."""
+    began = window_of(now)
+    return attempts.count(f"noted#{began:%Y%m%d%H%M}#{short(source_ip)}", MOST_NOTED, began + 2 * WINDOW)
 
 
 def short(name: str) -> str:

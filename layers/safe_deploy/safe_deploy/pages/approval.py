@@ -10,6 +10,7 @@ from typing import Any
 from safe_deploy.domain.approval import Approval, Delivery, Link
 from safe_deploy.domain.decision import ApprovalState
 from safe_deploy.domain.figures import moment
+from safe_deploy.domain.monitoring import parse_time
 from safe_deploy.domain.visit import NAME_LIMIT, REASON_LIMIT, DecisionForm
 from safe_deploy.pages.evidence import evidence_sections
 from safe_deploy.pages.html import escape
@@ -116,7 +117,7 @@ def settled(model_name: str, link: Link, approval: Approval) -> Page:
     decision = approval.decided
     if decision is not None:
         verb = "approved" if approval.state is ApprovalState.APPROVED else "rejected"
-        words = [f"{approval.by} {verb} {release} at {decision.at}."]
+        words = [f"{approval.by} {verb} {release} at {moment(parse_time(decision.at, 'at'))}."]
         words += [f"{each.who}: {each.reason}" for each in approval.decisions if each.reason]
         words.append(_delivery_words(approval))
         page = message(200, f"This release was {verb}", *words)
@@ -165,7 +166,7 @@ def undecidable(approval: Approval) -> Page:
 
 
 def _others_words(approval: Approval) -> str:
-    agreed = f"{approval.by} agreed." if approval.decisions else ""
+    agreed = f"{approval.by} agreed." if approval.by else ""
     return " ".join(filter(None, (agreed, approval.rule.words)))
 
 

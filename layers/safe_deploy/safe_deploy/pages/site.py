@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from safe_deploy.domain.approval import Approval, Holder, Link
-from safe_deploy.domain.attempts import may_try, window_of
+from safe_deploy.domain.approval import APPROVAL_ID, Approval, Holder, Link
+from safe_deploy.domain.attempts import is_noted, may_try, window_of
 from safe_deploy.domain.audit import NO_RELEASE
 from safe_deploy.domain.fields import parse_json
 from safe_deploy.domain.ports import Outside
@@ -36,11 +36,14 @@ class Opened:
 
 
 def admit(visit: Visit, outside: Outside) -> None:
-    """Count a visit. Raises TooManyVisitsError, which the audit trail names once for each window."""
+    """Count a visit. Raises TooManyVisitsError, which the audit trail names once for each window and approval."""
     now = outside.clock.now()
-    if not may_try(visit.link, visit.source_ip, outside.attempts, now):
-        outside.releases.audit(NO_RELEASE, "Too many visits", visit.source_ip, {}, window_of(now))
-        raise TooManyVisitsError("too many visits")
+    if may_try(visit.link, visit.source_ip, outside.attempts, now):
+        return
+    if is_noted(visit.source_ip, outside.attempts, now):
+        about = {"approvalId": visit.approval_id} if APPROVAL_ID.fullmatch(visit.approval_id) else {}
+        outside.releases.audit(NO_RELEASE, "Too many visits", visit.source_ip, about, window_of(now))
+    raise TooManyVisitsError("too many visits")
 
 
 def open_link(visit: Visit, link: Link, outside: Outside) -> Opened | None:
