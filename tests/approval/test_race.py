@@ -183,10 +183,10 @@ def test_a_crash_between_decision_and_delivery_loses_nothing(
         patched.setattr(port, name, crash)
         with pytest.raises(Crash):
             story.decide(link, reason="good")
-    assert "Ada Lovelace approved" in story.show(link)["body"]
+    assert "Ada Lovelace (as they named themselves) approved" in story.show(link)["body"]
     for _ in range(3):
         page = story.decide(link, "reject", decidedBy="Eve", reason="no")
-        assert "Ada Lovelace approved" in page["body"]
+        assert "Ada Lovelace (as they named themselves) approved" in page["body"]
     ((_, answer),) = story.outside.executions.answers
     assert (answer["decision"], answer["reason"]) == ("approved", "good")
 
