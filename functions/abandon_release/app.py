@@ -77,6 +77,7 @@ def abandon(release_id: str, execution: Execution, outside: Outside) -> dict[str
         "outcome": OUTCOMES.get(release.state, "stopped") if release else "stopped",
         "error": {"Error": "ExecutionStopped", "Cause": reason_of(execution)},
         "schedule": names.schedule,
+        "endpointName": names.production_endpoint,
         "version": None,
         "backTo": None,
         "waitingFor": [],

@@ -16,7 +16,7 @@ from safe_deploy.domain.failures import reason_of
 from safe_deploy.domain.fields import Fields
 from safe_deploy.domain.figures import moment
 from safe_deploy.domain.monitoring import iso, parse_time
-from safe_deploy.domain.names import check_release_id
+from safe_deploy.domain.names import VARIANT, check_release_id
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.release import Release, State
 from safe_deploy.domain.shift.record import told
@@ -55,6 +55,8 @@ class Request:
     error: Any
     clean_up: Any
     """The error of a clean-up that failed, if one did."""
+    scaling: Any
+    """The error of a live release's endpoint that was not allowed to scale in, if it wasn't."""
     unread: dict[str, Any]
     """Errors of looks that failed, by their names in `UNREAD`."""
     details: dict[str, Any]
@@ -68,6 +70,7 @@ class Request:
             given.choice("outcome", (*STATES, DUPLICATE)),
             event.get("error"),
             event.get("cleanUp"),
+            event.get("scaling"),
             {key: event[key] for key in UNREAD if event.get(key) is not None},
             {key: event[key] for key in DETAILS if event.get(key) is not None},
         )
@@ -151,6 +154,8 @@ def notes_of(request: Request, release: Release) -> list[str]:
             notes.append(f"Approved by {decision['by']} at {moment(parse_time(decision['at'], 'at'))}.")
         if request.error:
             notes.append(f"One thing is missing, and needs you: {reason_of(request.error)}")
+        if request.scaling:
+            notes.append(scale_in_note(request, release))
     notes.extend(break_glass_note(release))
     if request.outcome in ("live", "rolledBack"):
         notes += told(release)
@@ -164,6 +169,18 @@ def notes_of(request: Request, release: Release) -> list[str]:
     if request.details.get("state"):
         notes.append(f"Ended in the state: {request.details['state']}")
     return notes
+
+
+def scale_in_note(request: Request, release: Release) -> str:
+    """Return what to do about an endpoint that only grows."""
+    return (
+        "Its endpoint grows with traffic but doesn't shrink, which costs, until you let it: "
+        f"{reason_of(request.scaling)}\n"
+        "aws application-autoscaling register-scalable-target --service-namespace sagemaker "
+        "--scalable-dimension sagemaker:variant:DesiredInstanceCount "
+        f"--resource-id endpoint/{release.names.production_endpoint}/variant/{VARIANT} "
+        "--suspended-state DynamicScalingInSuspended=false"
+    )
 
 
 def break_glass_note(release: Release) -> list[str]:

@@ -155,6 +155,7 @@ def described(
         "reason": None,
         "deploymentId": production.shift.deployment_id if production.shift else None,
         "currentVersion": production.alias.main.version,
+        "liveEndpoint": production.alias.main.endpoint_name if production.alias.main.serves else None,
         "note": noted(way, request, record) if status in ("shift", "create") else "",
         "from": None if record is None else came_from(record),
         "to": {

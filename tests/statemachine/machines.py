@@ -134,6 +134,11 @@ def payload(answer: dict[str, Any]) -> dict[str, Any]:
     return {"ExecutedVersion": "$LATEST", "StatusCode": 200, "Payload": answer}
 
 
+def runs(**counts: int) -> dict[str, Any]:
+    """What SageMaker says of an endpoint that serves."""
+    return {"EndpointStatus": "InService", "ProductionVariants": [{"VariantName": "AllTraffic", **counts}]}
+
+
 def looked(status: str, reason: str = "") -> dict[str, Any]:
     """What `watch_shift` answers for a look."""
     return payload({"status": status, "reason": reason, "verdict": "insufficient evidence", "seconds": 10})
@@ -168,6 +173,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Remove Dev Endpoint": [payload({"done": False}), payload({"done": True})],
         "Approve Model": {"ModelPackageArn": "arn"},
         "Take Release Lock": payload({"status": "taken", "fencingToken": 1}),
+        "Read Live Endpoint": runs(DesiredInstanceCount=3, CurrentInstanceCount=2),
         "Configure Production Endpoint": {"EndpointConfigArn": "arn"},
         "Create Production Endpoint": {"EndpointArn": "arn"},
         "Read Production Endpoint": [{"EndpointStatus": "Creating"}, endpoint],
@@ -202,6 +208,7 @@ def all_well(champion: bool = True) -> dict[str, Any]:
         "Stop Deployment": {"Status": "Pending"},
         "Read Ended Deployment": {"DeploymentInfo": {"Status": "Failed"}},
         "Start Monitoring": {"ScheduleArn": "arn"},
+        "Let It Scale In": {"ScalableTargetARN": "arn"},
         "Announce Release": payload({}),
         "Retire Predecessor": [payload({"done": False, "keptBy": ""}), payload({"done": True, "keptBy": ""})],
         "Clean Up": [payload({"done": False}), payload({"done": True})],

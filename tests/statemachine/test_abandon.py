@@ -18,6 +18,7 @@ FOUND: dict[str, Any] = {
     "outcome": "stopped",
     "error": {"Error": "ExecutionStopped", "Cause": "its execution was stopped by hand (wrong data)"},
     "schedule": f"{BASE}-monitor",
+    "endpointName": f"{BASE}-prod",
     "version": None,
     "backTo": None,
     "waitingFor": [],
@@ -39,6 +40,7 @@ def abandon(**answers: Any) -> Outcome:
         "Clean Up": [payload({"done": False, "waitingFor": ["endpoint e"]}), payload({"done": True, "waitingFor": []})],
         "Record Outcome": payload({}),
         "Start Monitoring": {"ScheduleArn": "arn"},
+        "Let It Scale In": {"ScalableTargetARN": "arn"},
         "Announce Release": payload({}),
         "Tell of Leftovers": {"MessageId": "m"},
     }
@@ -112,6 +114,13 @@ def test_a_release_that_serves_is_announced_and_watched_and_never_cleaned_up() -
         "outcome": "live",
         "version": "3",
         "error": FOUND["error"],
+        "scaling": None,
+    }
+    assert outcome.requests["Let It Scale In"][0] == {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{BASE}-prod/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "SuspendedState": {"DynamicScalingInSuspended": False},
     }
 
 
@@ -124,6 +133,13 @@ def test_a_live_release_without_a_watch_is_told_so() -> None:
     outcome = abandon(Stop_Release=LIVE, Start_Monitoring=DENIED)
     assert outcome.path[-1] == "Live All the Same"
     assert outcome.requests["Announce Release"][0]["Payload"]["error"]["Cause"] == "not allowed"
+
+
+def test_a_live_release_that_can_not_scale_in_is_told_so() -> None:
+    outcome = abandon(Stop_Release=LIVE, Let_It_Scale_In=DENIED)
+    assert outcome.path[-1] == "Live All the Same"
+    told = outcome.requests["Announce Release"][0]["Payload"]
+    assert (told["scaling"]["Cause"], told["error"]) == ("not allowed", FOUND["error"])
 
 
 def test_what_will_not_stop_is_not_waited_for_for_ever() -> None:
@@ -164,7 +180,7 @@ def test_what_can_not_be_put_in_order_is_mailed_with_the_way_to_try_again(state:
 @pytest.mark.parametrize("state", sorted(set(TASKS) - {"Tell of Leftovers"}))
 def test_a_throttled_call_is_tried_again(state: str) -> None:
     names = json.loads(definition("abandon"))["States"][state]["Retry"][0]["ErrorEquals"]
-    live = {"Stop_Release": LIVE} if state in ("Start Monitoring", "Announce Release") else {}
+    live = {"Stop_Release": LIVE} if state in ("Start Monitoring", "Let It Scale In", "Announce Release") else {}
     well = {"Stop Release": found("stopped", backTo="2"), "Clean Up": payload({"done": True, "waitingFor": []})}
     answers = {**live, state.replace(" ", "_"): [TaskError(names[0], "slow down"), well.get(state, payload({}))]}
     outcome = abandon(**answers)

@@ -21,6 +21,7 @@ from tests.statemachine.machines import (
     machine,
     payload,
     registered,
+    runs,
 )
 from tests.statemachine.requests import checked, is_ours
 
@@ -38,7 +39,7 @@ BRANCHES, ASKING, WATCHING = inside("Train and Baseline"), inside("Ask for Appro
 DENIED = TaskError("Some.AccessDeniedException", "not allowed")
 SIDE_BY_SIDE = {name for branch in MACHINE["States"]["Follow Shift"]["Branches"] for name in branch["States"]}
 """States of two branches, whose order among each other is chance."""
-AFTER_LIVE = {"Start Monitoring", "Announce Release", "Retire Predecessor"}
+AFTER_LIVE = {"Start Monitoring", "Let It Scale In", "Announce Release", "Retire Predecessor"}
 WAY_OUT = {
     "Find the Shift",
     "Read What Is Listed",
@@ -94,18 +95,66 @@ def test_a_release_goes_live_and_its_predecessor_is_retired() -> None:
     assert "Clean Up" not in outcome.path
 
 
-def test_a_predecessor_without_a_grace_time_is_not_removed_under_its_last_requests() -> None:
-    outcome = release(Register_Drop=payload({**registered(), "graceSeconds": 0}))
-    assert outcome.path[-1] == "Release Live"
-    assert outcome.waited.count(60) == 1
-
-
 def test_the_first_release_shifts_at_once_and_retires_nobody() -> None:
     outcome = release(champion=False)
     assert outcome.path[-2:] == ["Is There a Predecessor?", "Release Live"]
+    assert "Read Live Endpoint" not in outcome.path
+    assert comes_up_with(outcome) == 1
     assert outcome.requests["Shift Traffic"][0]["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
     assert "Decide Shift" not in outcome.path, "there is nobody to compare with"
     assert "--champion" not in outcome.requests["Evaluate Candidate"][0]["AppSpecification"]["ContainerArguments"]
+
+
+def comes_up_with(outcome: Outcome) -> int:
+    """Instances of the production endpoint."""
+    (variant,) = outcome.requests["Configure Production Endpoint"][0]["ProductionVariants"]
+    return int(variant["InitialInstanceCount"])
+
+
+@pytest.mark.parametrize(
+    ("serving", "instances"),
+    [
+        (runs(DesiredInstanceCount=3, CurrentInstanceCount=2), 3),
+        (runs(DesiredInstanceCount=2, CurrentInstanceCount=4), 2),
+        (runs(CurrentInstanceCount=2), 2),
+        (runs(DesiredInstanceCount=0), 1),
+        (runs(DesiredInstanceCount=9), 4),
+        (runs(), 1),
+        ({"EndpointStatus": "InService", "ProductionVariants": []}, 1),
+        ({"EndpointStatus": "Failed"}, 1),
+        (TaskError("SageMaker.SageMakerException", 'Could not find endpoint "arn:e".'), 1),
+    ],
+)
+def test_the_candidate_comes_up_as_large_as_the_champion_within_the_stacks_bounds(serving: Any, instances: int) -> None:
+    outcome = release(Read_Live_Endpoint=serving)
+    assert outcome.path[-1] == "Release Live"
+    assert outcome.requests["Read Live Endpoint"][0] == {"EndpointName": "taxi-fare-20261101-090000-0000-prod"}
+    assert comes_up_with(outcome) == instances
+    assert outcome.requests["Announce Release"][0]["Payload"]["error"] is None
+
+
+def test_it_does_not_shrink_before_it_serves() -> None:
+    outcome = release()
+    target, later = (outcome.requests[state][0] for state in ("Register Scaling Target", "Let It Scale In"))
+    assert target["SuspendedState"] == {"DynamicScalingInSuspended": True}
+    assert later == {
+        **{name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")},
+        "SuspendedState": {"DynamicScalingInSuspended": False},
+    }, "tags would be refused, and the range stays"
+    order = [outcome.path.index(state) for state in ("Follow Shift", "Let It Scale In", "Announce Release")]
+    assert order == sorted(order)
+    assert outcome.requests["Announce Release"][0]["Payload"]["scaling"] is None
+
+
+@pytest.mark.parametrize("unwatched", [True, False])
+def test_a_release_that_can_not_scale_in_serves_and_says_so(unwatched: bool) -> None:
+    others = {"Start_Monitoring": TaskError("Scheduler.X", "no schedule")} if unwatched else {}
+    outcome = release(Let_It_Scale_In=DENIED, **others)
+    assert outcome.path[-1] == "Release Live"
+    told = outcome.requests["Announce Release"][0]["Payload"]
+    assert told["scaling"]["Cause"] == "not allowed"
+    assert (told["error"] or {}).get("Cause") == ("no schedule" if unwatched else None)
+    assert "Clean Up" not in outcome.path
 
 
 def test_a_later_release_shifts_by_its_strategy_and_meets_the_champion() -> None:
@@ -586,6 +635,7 @@ def test_code_alone_goes_live_by_the_same_road_without_jobs() -> None:
     assert outcome.requests["Create Model"][0]["PrimaryContainer"]["ModelDataUrl"] == CHAMPIONS_MODEL
     assert outcome.requests["Test Dev Endpoint"][0]["Payload"]["modelPackageArn"] == CHAMPIONS_PACKAGE
     assert outcome.requests["Configure Production Endpoint"][0]["EndpointConfigName"] == f"taxi-fare-{RELEASE}-prod"
+    assert comes_up_with(outcome) == 3
 
 
 def test_code_alone_may_keep_a_model_whose_package_is_not_on_record() -> None:

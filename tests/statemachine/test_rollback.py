@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localaws.stepfunctions.testing import Outcome, TaskError, run
-from tests.statemachine.machines import definition, machine, payload
+from tests.statemachine.machines import definition, machine, payload, runs
 from tests.statemachine.requests import checked
 
 MACHINE = json.loads(definition("rollback"))
@@ -21,6 +21,7 @@ PLAN: dict[str, Any] = {
     "reason": None,
     "deploymentId": None,
     "currentVersion": "3",
+    "liveEndpoint": f"taxi-fare-{BAD}-prod",
     "note": "",
     "from": {"releaseId": BAD, "schedule": f"taxi-fare-{BAD}-monitor", "graceSeconds": 3600},
     "to": {
@@ -62,6 +63,7 @@ def all_well() -> dict[str, Any]:
     return {
         "Plan Rollback": payload(PLAN),
         "Stop the Shift": {"Status": "Pending"},
+        "Read Live Endpoint": runs(DesiredInstanceCount=3, CurrentInstanceCount=2),
         "Clear the Place": [payload({"done": False}), payload({"done": True})],
         "Create Model": {"ModelArn": "arn"},
         "Configure Production Endpoint": {"EndpointConfigArn": "arn"},
@@ -124,12 +126,6 @@ def test_production_goes_back_at_once_and_the_bad_release_is_retired_after_its_g
     }
 
 
-def test_a_release_without_a_grace_time_is_not_removed_under_its_last_requests() -> None:
-    outcome = rollback({**PLAN, "from": {**PLAN["from"], "graceSeconds": 0}})
-    assert outcome.path[-1] == "Production Restored"
-    assert 60 in outcome.waited
-
-
 def test_the_plan_gets_what_was_asked_for_under_a_name_that_stays() -> None:
     outcome = rollback(given={**ASKED, "releaseId": GOOD})
     sent = outcome.requests["Plan Rollback"][0]["Payload"]
@@ -150,9 +146,9 @@ def test_the_shift_asks_the_target_first_and_listens_to_no_alarm() -> None:
     assert [next(iter(hook)) for hook in spec["Hooks"]] == ["BeforeAllowTraffic"]
 
 
-def but_its_lease(state: dict[str, Any]) -> dict[str, Any]:
-    """A task's arguments without tags: what serves needs no lease, and who keeps it later gives it one."""
-    return {name: value for name, value in state["Arguments"].items() if name != "Tags"}
+def but_while_it_waits(state: dict[str, Any]) -> dict[str, Any]:
+    """A task's arguments without what a candidate needs for the time before it serves: a lease, and not to shrink."""
+    return {name: value for name, value in state["Arguments"].items() if name not in ("Tags", "SuspendedState")}
 
 
 def test_an_endpoint_that_is_gone_is_made_anew_as_a_release_makes_it() -> None:
@@ -162,7 +158,7 @@ def test_an_endpoint_that_is_gone_is_made_anew_as_a_release_makes_it() -> None:
     assert outcome.path.count("Clear the Place") == 2, "what is left is waited for to go"
     release = json.loads(definition("release"))["States"]
     for state in ("Configure Production Endpoint", "Register Scaling Target", "Scale with Traffic"):
-        ours, theirs = (json.dumps(but_its_lease(states[state])) for states in (MACHINE["States"], release))
+        ours, theirs = (json.dumps(but_while_it_waits(states[state])) for states in (MACHINE["States"], release))
         renamed = (
             theirs.replace("$release.names.productionEndpoint", "$plan.to.endpointName")
             .replace("$release.names.model", "$plan.to.model")
@@ -174,6 +170,32 @@ def test_an_endpoint_that_is_gone_is_made_anew_as_a_release_makes_it() -> None:
         "Image": ANEW["to"]["image"],
         "ModelDataUrl": ANEW["to"]["modelDataUrl"],
     }
+
+
+@pytest.mark.parametrize(
+    ("live", "serving", "instances"),
+    [
+        ("e", runs(DesiredInstanceCount=3, CurrentInstanceCount=2), 3),
+        ("e", runs(DesiredInstanceCount=9), 4),
+        ("e", runs(), 1),
+        ("e", TaskError("SageMaker.SageMakerException", 'Could not find endpoint "arn:e".'), 1),
+        ("e", DENIED, 1),
+        (None, DENIED, 1),
+    ],
+)
+def test_an_endpoint_that_is_made_anew_is_as_large_as_the_one_that_serves_if_that_can_be_seen(
+    live: str | None, serving: Any, instances: int
+) -> None:
+    outcome = rollback({**ANEW, "liveEndpoint": live}, Read_Live_Endpoint=serving)
+    assert outcome.path[-1] == "Production Restored"
+    assert ("Read Live Endpoint" in outcome.path) == (live is not None)
+    (variant,) = outcome.requests["Configure Production Endpoint"][0]["ProductionVariants"]
+    assert variant["InitialInstanceCount"] == instances
+    assert outcome.path.index("Clear the Place") < outcome.path.index("Configure Production Endpoint")
+    assert "error" not in closed_as(outcome)
+    unread = live is not None and isinstance(serving, TaskError)
+    assert (f"could not be read ({DENIED.error})" in closed_as(outcome)["note"]) == (unread and serving is DENIED)
+    assert closed_as(outcome)["note"].endswith("with the fewest.") == unread
 
 
 def test_a_shift_under_way_is_stopped_and_then_nothing_is_left_to_do() -> None:
@@ -419,7 +441,7 @@ def test_what_can_not_be_read_back_is_not_taken_for_good() -> None:
     assert (stopped.path[-1], closed_as(stopped)["outcome"]) == ("Restored but Not as Planned", "stopped")
 
 
-NEVER_FATAL = {"Start Monitoring", "Stop Monitoring", "Verify Rollback", "Retire Release"}
+NEVER_FATAL = {"Read Live Endpoint", "Start Monitoring", "Stop Monitoring", "Verify Rollback", "Retire Release"}
 WAY_OUT = {
     "Find the Shift",
     "Read What Is Listed",

@@ -38,6 +38,10 @@ class Account:
     asked: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     """Users' requests that found no endpoint, by the release that got them."""
+    instances: dict[str, int] = field(default_factory=dict)
+    """By endpoint: how many it comes up with."""
+    growing: set[str] = field(default_factory=set)
+    """Endpoints that may not scale in."""
 
     # ---- the users ----
 
@@ -99,6 +103,7 @@ class Account:
 
     def create_endpoint_config(self, request: Request) -> None:
         self._once(self.story.outside.endpoints.configs, request["EndpointConfigName"], "endpoint configuration")
+        self.instances[request["EndpointConfigName"]] = request["ProductionVariants"][0]["InitialInstanceCount"]
 
     def create_endpoint(self, request: Request) -> None:
         name, endpoints = request["EndpointName"], self.story.outside.endpoints.endpoints
@@ -110,13 +115,21 @@ class Account:
         found = self.story.outside.endpoints.describe(request["EndpointName"])
         if found is None:
             raise TaskError("SageMaker.SageMakerException", "Could not find endpoint")
-        return {"EndpointStatus": found.status}
+        count = self.instances.get(found.name, 1)
+        variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": count, "DesiredInstanceCount": count}
+        return {"EndpointStatus": found.status, "ProductionVariants": [variant]}
 
     def register_scalable_target(self, request: Request) -> None:
         name, scaling = request["ResourceId"].split("/")[1], self.story.outside.endpoints.scaling
         if request.get("Tags") and name in scaling:
             raise TaskError("ApplicationAutoScaling.ValidationException", TAGGED_TWICE)
+        if "MinCapacity" not in request and name not in scaling:
+            raise TaskError("ApplicationAutoScaling.ValidationException", "there is none, and a new one needs a range")
         scaling.add(name)
+        if request.get("SuspendedState", {}).get("DynamicScalingInSuspended"):
+            self.growing.add(name)
+        else:
+            self.growing.discard(name)
 
     def put_scaling_policy(self, request: Request) -> None:
         """A policy goes with its target."""

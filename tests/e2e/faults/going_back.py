@@ -10,7 +10,7 @@ from safe_deploy.domain.names import release_id_of
 from safe_deploy.domain.ports import ModelPackage
 from safe_deploy.errors import TransientError
 
-from tests.e2e.faults.rehearsal import Rehearsal, Scenario
+from tests.e2e.faults.rehearsal import SERVED_BY, Rehearsal, Scenario
 from tests.e2e.faults.states import ROLLBACK
 from tests.fakes.aws import FakeContext
 from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, execution, load
@@ -70,6 +70,7 @@ class RollbackRehearsal(Rehearsal):
             story.go_live(link, SECOND, "3")
             endpoints.schedules.add(f"{MODEL}-{SECOND}-monitor")
         endpoints.scaling.add(f"{MODEL}-{SECOND}-prod")
+        self.account.instances[f"{MODEL}-{SECOND}-prod"] = SERVED_BY
         if self.scenario.gone:
             load("clean_up_release").handler(
                 {"releaseId": FIRST, "executionArn": execution(SECOND), "scope": "all", "retire": True},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.e2e.faults.rehearsal import Rehearsal
+from tests.e2e.faults.rehearsal import SERVED_BY, Rehearsal
 from tests.e2e.faults.rows import LEFT, REHEARSED, Row
 from tests.e2e.faults.states import RELEASE, ends, label, passes, tasks
 from tests.fakes.story import FIRST, MODEL
@@ -33,6 +33,12 @@ def judged(rehearsal: Rehearsal, state: str, fault: str) -> Row:
         problems.append(f"production serves from {live.main.endpoint_name}, {serving}, others {live.others}")
     if _unread(rehearsal):
         problems.append("traffic went back, and nobody looked what production is")
+    if live.main.endpoint_name in rehearsal.account.growing and not _said(rehearsal, "doesn't shrink"):
+        problems.append("what serves never scales in, and nobody was told")
+    if rehearsal.account.instances.get(live.main.endpoint_name) != SERVED_BY and not _said(
+        rehearsal, "with the fewest"
+    ):
+        problems.append(f"what serves came up with other than {SERVED_BY} instances")
     failed = rehearsal.account.failed.total()
     if failed:
         problems.append("users' requests failed")
@@ -51,11 +57,15 @@ def _unread(rehearsal: Rehearsal) -> bool:
     followed = "Follow Shift" in rehearsal.path or (rehearsal.ended is not None and rehearsal.ended.status == "ABORTED")
     if rehearsal.machine != RELEASE or not followed or not any(d.status in ("Failed", "Stopped") for d in deployments):
         return False
-    world = rehearsal.story.outside
-    if any("could not be read back" in text for _, text in world.topic.sent):
-        return False
-    candidates = (item for name, item in world.memory.releases.items() if name != FIRST)
-    return not any(item.get("productionCheck") for item in candidates)
+    candidates = (item for name, item in rehearsal.story.outside.memory.releases.items() if name != FIRST)
+    return not any(item.get("productionCheck") for item in candidates) and not _said(
+        rehearsal, "could not be read back"
+    )
+
+
+def _said(rehearsal: Rehearsal, words: str) -> bool:
+    """Whether a mail has these words."""
+    return any(words in text for _, text in rehearsal.story.outside.topic.sent)
 
 
 def _passes(rehearsal: Rehearsal) -> bool:

@@ -33,6 +33,8 @@ from tests.statemachine.machines import machine
 
 HOUR, DAY = 3_600.0, 86_400.0
 REAPER_RUNS = 4
+SERVED_BY = 3
+"""Instances that the champion has grown to."""
 TRANSIENT_TIMES = 2
 NO_TASK = 2.0
 """Real seconds after which who asks for a task is told that there is none."""
@@ -167,6 +169,7 @@ class Rehearsal:
         endpoints.schedules.add(f"{MODEL}-{FIRST}-monitor")
         self.story.outside.executions.statuses[execution(FIRST)] = "SUCCEEDED"
         self.account.variables |= {"ENDPOINT_NAME": name, "RELEASE_ID": FIRST}
+        self.account.instances[name] = SERVED_BY
         self.story.outside.clock.advance(DAY)
         self.account.users_ask()
 

@@ -145,6 +145,17 @@ def test_a_live_release_names_who_approved_it_and_what_is_missing(promoting: Sto
     assert "needs you: no schedule" in mail(promoting)
 
 
+def test_a_live_release_whose_endpoint_only_grows_says_what_to_do(promoting: Story) -> None:
+    event = json.loads((ROOT / "events/close_release/live_scale_in_refused.json").read_text())
+    promoting.call("close_release", event)
+    text = mail(promoting)
+    assert "doesn't shrink, which costs, until you let it: User is not authorized to perform" in text
+    command = "register-scalable-target --service-namespace sagemaker"
+    assert command in text
+    assert f"--resource-id endpoint/taxi-fare-{FIRST}-prod/variant/AllTraffic --suspended-state" in text
+    assert "needs you" not in text, "nothing else is missing"
+
+
 def test_a_clean_up_that_failed_is_told(promoting: Story) -> None:
     promoting.close("failed", cleanUp={"Error": "RefusedError", "Cause": '{"errorMessage": "not allowed"}'})
     assert "look for leftovers: not allowed" in mail(promoting)

@@ -107,6 +107,7 @@ def test_a_retired_release_is_made_anew_from_its_registered_model(two: Story) ->
     answer = plan(two)
     assert answer["status"] == "create"
     assert (answer["to"]["image"], answer["to"]["modelDataUrl"]) == ("image", MODEL_DATA)
+    assert answer["liveEndpoint"] == f"{MODEL}-{SECOND}-prod", "the new one comes up as large as this one"
 
 
 def test_an_endpoint_that_is_just_being_retired_is_made_anew(two: Story) -> None:
@@ -258,6 +259,7 @@ def test_an_alias_at_the_first_version_needs_a_release_to_go_to(two: Story) -> N
     refused(two, "production serves no release: the alias points to version 1")
     answer = plan(two, {**ASKED, "releaseId": SECOND})
     assert (answer["status"], answer["from"], answer["currentVersion"]) == ("shift", None, "1")
+    assert answer["liveEndpoint"] is None
     assert "its version 1 serves no release" in answer["note"]
 
 
