@@ -34,7 +34,7 @@ test-fast: setup ## The product's own tests, without any AWS, in under a minute
 test-approval: setup ## Approvals: scanners (in Chromium, too, which this installs), replays, races, crashes, the pages' looks
 	@scripts/get_browser.sh
 	@$(TOOLS)/python -m pytest tests/approval tests/browser tests/e2e/approval tests/unit/functions/test_approval.py \
-		tests/unit/functions/test_approvers.py tests/unit/cli $(SIDE_BY_SIDE) $(ARGS)
+		tests/unit/functions/test_approvers.py tests/unit/functions/test_take_lock.py tests/unit/cli $(SIDE_BY_SIDE) $(ARGS)
 
 test-browser: setup ## The pages alone, in headless Chromium; pictures go to build/screenshots
 	@scripts/get_browser.sh

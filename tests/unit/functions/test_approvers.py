@@ -156,7 +156,9 @@ def test_mail_and_page_say_whose_yes_it_takes(story: Story, approval: dict[str, 
     assert words in text
     assert ("Fewer links than that were mailed (1)" in text) == ("required" in approval)
     assert "by a personal link or an IAM identity of their own" in text
-    assert "The topic's link tells nobody apart: a yes by it doesn't count" in text
+    for more in ("The topic's link tells nobody apart: a yes by it doesn't count", "agrees from the terminal"):
+        assert more in text
+        assert more.replace("'", "&#x27;") in story.show(story.mailed_link())["body"]
     assert words.replace("'", "&#x27;") in story.show(story.mailed_link())["body"]
 
 

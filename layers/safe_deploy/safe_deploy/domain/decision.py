@@ -185,7 +185,10 @@ class Rule:
                 "by a personal link or an IAM identity of their own."
             )
         if words:
-            words.append("The topic's link tells nobody apart: a yes by it doesn't count, a no does.")
+            words.append(
+                "The topic's link tells nobody apart: a yes by it doesn't count, a no does. Whoever has only that one "
+                "agrees from the terminal, as operations.md says."
+            )
         return " ".join(words)
 
     def to_item(self) -> dict[str, Any]:
