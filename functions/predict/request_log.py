@@ -5,7 +5,8 @@ What a line holds, for people, alarms and the canary analysis (which reads lines
     level, timestamp, message     INFO for scores, WARNING for a 4xx or 503, ERROR for a failure of the model
     requestId, traceId            Lambda's id; the X-Ray trace where there is one
     version, endpoint             the Lambda version that served, and its endpoint
-    ModelName, Release            the metrics' dimensions
+    ModelName, Release            the metrics' dimensions; Throttled is one by ModelName alone, too, for the alarm on
+                                  the alias, whose release changes
     status                        200, the 4xx or 503 answered, 500 where an error left the handler
     error, row, column            the refusal's code or the error's class; row (from 1) and feature refused
     coldStart                     true on an environment's first request: compare no latencies of those
@@ -41,8 +42,13 @@ _LEVELS = {200: "INFO", 500: "ERROR"}
 
 def _declared(*units: tuple[str, tuple[str, ...]]) -> str:
     metrics = [{"Name": name, "Unit": unit} for unit, names in units for name in names]
-    dimensions = [["ModelName", "Release"]]
-    return encode_json([{"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics}])
+    throttled = [{"Name": "Throttled", "Unit": "Count"}]
+    return encode_json(
+        [
+            {"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": given}
+            for dimensions, given in ((["ModelName", "Release"], metrics), (["ModelName"], throttled))
+        ]
+    )
 
 
 # Encoded once: these never change, and are half of every line.

@@ -1,13 +1,16 @@
-"""The template's own alarms against a candidate that goes wrong: real processes, real metrics, a real deployment.
+"""The template's own alarms against what goes wrong: real processes, real metrics, a real deployment.
 
 Each candidate gets a tenth of the traffic of an alias whose champion is well. The alarm on its version alone must
-see it, whether the alias's sees it too or not.
+see it, whether the alias's sees it too or not. What goes wrong too seldom for a minute, or is no error to Lambda, an
+alarm over a longer time must see.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,11 +19,12 @@ from typing import Any
 import pytest
 from safe_deploy.domain.alarms import Alarm, twin
 
+from bench.fake_sagemaker import Answer, FakeSageMaker
 from localaws.cloudwatch.service import CloudWatch
 from localaws.codedeploy.service import CodeDeploy
 from localaws.lambda_.service import Lambda
 from localaws.world import World
-from tests.localaws.conftest import MakeRole
+from tests.localaws.conftest import ROOT, MakeRole
 from tests.localaws.lambda_support import create, invoke, wait_updated, zipped
 from tests.template.test_template import of_type
 
@@ -58,7 +62,7 @@ def rendered(value: Any) -> Any:
         text = str(value["Fn::Sub"]).replace("${PredictFunction}", "predict")
         for name, limit in LIMITS.items():
             text = text.replace(f"${{{name}}}", limit)
-        return text
+        return re.sub(r"\$\{(\w+Alarm)\}", r"\1", text)
     return {key: rendered(part) for key, part in value.items()}
 
 
@@ -175,3 +179,74 @@ def test_a_candidate_that_is_well_sets_off_nothing(
         at.codedeploy.stop_deployment(deploymentId=identifier, autoRollbackEnabled=False)
         at.ended(identifier)
     assert states == dict.fromkeys(states, "OK")
+
+
+# ---- what a minute can't show ----
+
+EVENT = json.loads((ROOT / "events/predict/csv_one_row.json").read_text())
+NO_ROOM = Answer(429, b'{"message": "the model is not ready"}', "x-amzn-ErrorType: ModelNotReadyException\r\n")
+MINUTE = 0.2
+"""Real seconds, in a world that is 300 times faster: a quarter of an hour lasts three seconds."""
+
+
+def shipped() -> dict[str, str]:
+    """The inference function's own files."""
+    files = {path.name: path.read_text() for path in (ROOT / "functions/predict").glob("*.py")}
+    return files | {"contract.json": (ROOT / "model/contract.json").read_text()}
+
+
+class Alias:
+    """An alias `live` of a function, the template's alarms on it, and one caller."""
+
+    def __init__(self, world: World, source: str | dict[str, str], **variables: str) -> None:
+        self.world = world
+        self.cloudwatch: Any = world.client("cloudwatch")
+        lambda_: Any = world.client("lambda")
+        create(world, "predict", source, Environment={"Variables": {"MODEL_NAME": "predict", **variables}})
+        lambda_.publish_version(FunctionName="predict")
+        lambda_.create_alias(FunctionName="predict", Name="live", FunctionVersion="1")
+        for name in (*GUARDS, "UnansweredAlarm"):
+            self.cloudwatch.put_metric_alarm(AlarmName=name, **rendered(of_type("AWS::CloudWatch::Alarm")[name]))
+        rule = rendered(of_type("AWS::CloudWatch::CompositeAlarm")["PredictionsAlarm"]["AlarmRule"])
+        self.cloudwatch.put_composite_alarm(AlarmName="PredictionsAlarm", AlarmRule=rule)
+
+    def ask_until_it_is_told(self, event: Any, pause: float) -> list[Any]:
+        """Call, one after the other, until the composite alarm fires; the answers."""
+        answers: list[Any] = []
+        over, deadline = threading.Event(), time.monotonic() + 60
+        while not self.has_fired("PredictionsAlarm"):
+            assert time.monotonic() < deadline, answers[-3:]
+            answers.append(invoke(self.world, "predict", event, Qualifier="live"))
+            over.wait(pause)
+        return answers
+
+    def has_fired(self, name: str) -> bool:
+        """Whether an alarm was ever in its state ALARM."""
+        asked = {"AlarmName": name, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate"}
+        items = self.cloudwatch.describe_alarm_history(**asked)["AlarmHistoryItems"]
+        return any(item["HistorySummary"].endswith("to ALARM") for item in items)
+
+
+def test_an_endpoint_that_has_no_room_is_told_though_lambda_counts_no_error(
+    world_of: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LIMITS, "LatencyAlarmMilliseconds", "29000")  # it is asked again, with pauses
+    with FakeSageMaker() as sagemaker:
+        sagemaker.answers.extend([NO_ROOM] * 10_000)
+        given = {"ENDPOINT_NAME": "b-prod", "RELEASE_ID": "20261122-130810-ab12"}
+        world = world_of(Lambda, CloudWatch, time_scale=60 / MINUTE)
+        alias = Alias(world, shipped(), AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=sagemaker.url, **given)
+        with ThreadPoolExecutor(CALLERS) as callers:
+            asked = [callers.submit(alias.ask_until_it_is_told, EVENT, 0.0) for _ in range(CALLERS)]
+        statuses = {answer["statusCode"] for each in asked for answer in each.result()}
+    assert statuses == {503}
+    assert alias.has_fired("UnansweredAlarm")
+    assert not alias.has_fired("ErrorAlarm")
+
+
+def test_failures_that_are_two_a_minute_are_told_by_the_longer_alarm_alone(world_of: Callable[..., World]) -> None:
+    world = world_of(Lambda, CloudWatch, time_scale=60 / MINUTE)
+    alias = Alias(world, "def handler(event, context):\n    raise RuntimeError('no model')\n")
+    alias.ask_until_it_is_told({}, MINUTE * 0.55)
+    assert alias.has_fired("UnansweredAlarm")
+    assert not alias.has_fired("ErrorAlarm")

@@ -16,7 +16,7 @@ TOLERATED_PERCENT = template()["Parameters"]["ErrorPercentAlarm"]["Default"]
 
 
 def beyond(name: str, **values: float) -> float:
-    """The value of an alarm's expression, for one minute's metrics."""
+    """The value of an alarm's expression, for one period's metrics."""
     (given,) = [q["Expression"] for q in ALARMS[name]["Metrics"] if q["Id"] == "beyond"]
     text = given["Fn::Sub"] if isinstance(given, dict) else given
     text = text.replace("${ErrorPercentAlarm}", str(TOLERATED_PERCENT))
@@ -33,7 +33,14 @@ def latency_fires(slow: int, requests: int) -> bool:
     return beyond("LatencyAlarm", quick=quick, requests=requests) > float(ALARMS["LatencyAlarm"]["Threshold"])
 
 
-FIRES = {"ErrorAlarm": errors_fire, "LatencyAlarm": latency_fires}
+def unanswered_fires(unanswered: int, requests: int, throttled: int | None = None) -> bool:
+    """Whether so many failures fire, of which some were answered 503; half of them unless said otherwise."""
+    turned_away = unanswered // 2 if throttled is None else throttled
+    found = beyond("UnansweredAlarm", errors=unanswered - turned_away, throttled=turned_away, requests=requests)
+    return found > float(ALARMS["UnansweredAlarm"]["Threshold"])
+
+
+FIRES = {"ErrorAlarm": errors_fire, "LatencyAlarm": latency_fires, "UnansweredAlarm": unanswered_fires}
 
 
 def chance(name: str, share: float, requests: int) -> float:
@@ -43,39 +50,73 @@ def chance(name: str, share: float, requests: int) -> float:
     return 1 - below
 
 
-@pytest.mark.parametrize(("name", "share"), [("ErrorAlarm", 0.01), ("LatencyAlarm", 0.005)])
+@pytest.mark.parametrize(("name", "share"), [("ErrorAlarm", 0.01), ("LatencyAlarm", 0.005), ("UnansweredAlarm", 0.01)])
 def test_what_is_well_within_the_tolerated_share_hardly_ever_fires(name: str, share: float) -> None:
     worst = max(chance(name, share, requests) for requests in range(1, 600))
     assert worst < 0.001
 
 
-@pytest.mark.parametrize(("name", "least"), [("ErrorAlarm", 3), ("LatencyAlarm", 2)])
+@pytest.mark.parametrize(("name", "least"), [("ErrorAlarm", 3), ("LatencyAlarm", 2), ("UnansweredAlarm", 3)])
 def test_a_few_requests_suffice_if_all_go_wrong(name: str, least: int) -> None:
     assert [FIRES[name](n, n) for n in range(1, 6)] == [n >= least for n in range(1, 6)]
 
 
-@pytest.mark.parametrize(("name", "share"), [("ErrorAlarm", 0.2), ("LatencyAlarm", 0.1)])
+@pytest.mark.parametrize(("name", "share"), [("ErrorAlarm", 0.2), ("LatencyAlarm", 0.1), ("UnansweredAlarm", 0.2)])
 def test_what_is_well_beyond_it_fires_almost_surely_with_traffic(name: str, share: float) -> None:
     assert chance(name, share, 200) > 0.99
 
 
-@pytest.mark.parametrize("name", GUARDS)
-def test_the_alarms_watch_the_alias_and_take_silence_for_no_failure(name: str) -> None:
+MINUTES = 15
+
+
+@pytest.mark.parametrize("a_minute", [1, 2])
+def test_a_service_that_is_asked_seldom_and_answers_nothing_is_seen_within_a_quarter_of_an_hour(a_minute: int) -> None:
+    assert not errors_fire(a_minute, a_minute), "a minute can't tell that from chance"
+    assert unanswered_fires(MINUTES * a_minute, MINUTES * a_minute, throttled=0)
+
+
+@pytest.mark.parametrize("requests", [3, 30, 3000])
+def test_an_endpoint_that_turns_everything_away_is_seen(requests: int) -> None:
+    """Lambda counts what was answered 503 as no error."""
+    assert not errors_fire(0, requests)
+    assert unanswered_fires(requests, requests, throttled=requests)
+
+
+@pytest.mark.parametrize("missing", ["errors", "throttled"])
+def test_either_kind_is_seen_where_the_other_has_no_data(missing: str) -> None:
+    """A function that doesn't start writes no line; one that Lambda stops counting in, none of the other."""
+    (given,) = [q["Expression"] for q in ALARMS["UnansweredAlarm"]["Metrics"] if q["Id"] == "beyond"]
+    text = given["Fn::Sub"].replace("${ErrorPercentAlarm}", str(TOLERATED_PERCENT))
+    values: dict[str, Any] = {name: {0: 3.0} for name in ("errors", "throttled", "requests")} | {missing: {}}
+    found: Any = evaluate(text, Scope(values, tuple(values), range(1)))
+    assert found[0] > 0
+
+
+def test_what_was_turned_away_is_counted_for_the_model_whatever_release_serves() -> None:
+    (metric,) = [q["MetricStat"]["Metric"] for q in ALARMS["UnansweredAlarm"]["Metrics"] if q["Id"] == "throttled"]
+    assert metric["Dimensions"] == [{"Name": "ModelName", "Value": {"Ref": "ModelName"}}]
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["MODEL_NAME"] == {"Ref": "ModelName"}
+
+
+@pytest.mark.parametrize(("name", "period"), [*((name, 60) for name in GUARDS), ("UnansweredAlarm", MINUTES * 60)])
+def test_the_alarms_watch_the_alias_and_take_silence_for_no_failure(name: str, period: int) -> None:
     alarm = ALARMS[name]
     assert alarm["TreatMissingData"] == "notBreaching"
     queries = [query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query]
-    assert len(queries) == 2
-    for query in queries:
-        named = {d["Name"]: d["Value"] for d in query["Metric"]["Dimensions"]}
+    assert {query["Period"] for query in queries} == {period}
+    of_lambda = [query["Metric"] for query in queries if query["Metric"]["Namespace"] == "AWS/Lambda"]
+    assert len(of_lambda) == 2
+    for metric in of_lambda:
+        named = {d["Name"]: d["Value"] for d in metric["Dimensions"]}
         assert named == {"FunctionName": {"Ref": "PredictFunction"}, "Resource": {"Fn::Sub": "${PredictFunction}:live"}}
-        assert query["Period"] == 60
 
 
-def test_one_composite_alarm_tells_of_both_and_codedeploy_watches_the_alarms_themselves() -> None:
+def test_one_composite_alarm_tells_of_all_and_codedeploy_watches_two_of_the_alarms_themselves() -> None:
     (composite,) = of_type("AWS::CloudWatch::CompositeAlarm").values()
-    assert composite["AlarmRule"] == {"Fn::Sub": 'ALARM("${ErrorAlarm}") OR ALARM("${LatencyAlarm}")'}
+    told = (*GUARDS, "UnansweredAlarm")
+    assert composite["AlarmRule"] == {"Fn::Sub": " OR ".join(f'ALARM("${{{name}}}")' for name in told)}
     assert composite["AlarmActions"] == composite["OKActions"] == [{"Ref": "Topic"}]
-    assert not any("AlarmActions" in ALARMS[name] for name in GUARDS), "else everybody is told twice"
+    assert not any("AlarmActions" in ALARMS[name] for name in told), "else everybody is told twice"
     (group,) = of_type("AWS::CodeDeploy::DeploymentGroup").values()
     assert group["AlarmConfiguration"] == {
         "Enabled": True,

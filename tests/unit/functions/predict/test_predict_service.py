@@ -289,13 +289,15 @@ def test_the_line_of_a_prediction(serving: Callable[..., Serving], monkeypatch: 
     }
     assert emf["Timestamp"] == 1795352890123
     assert [(directive["Namespace"], directive["Dimensions"]) for directive in emf["CloudWatchMetrics"]] == [
-        ("SafeDeployment/Predict", [["ModelName", "Release"]])
+        ("SafeDeployment/Predict", [["ModelName", "Release"]]),
+        ("SafeDeployment/Predict", [["ModelName"]]),
     ]
+    assert emf["CloudWatchMetrics"][1]["Metrics"] == [{"Name": "Throttled", "Unit": "Count"}]
 
 
 def metrics(line: dict[str, Any]) -> dict[str, str]:
     """Metric names and units, each of which must be a number in the line."""
-    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    directive, _ = line["_aws"]["CloudWatchMetrics"]
     declared = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
     assert all(type(line[name]) in (int, float) for name in declared)
     assert all(isinstance(line[name], str) and line[name] for name in directive["Dimensions"][0])
