@@ -116,7 +116,8 @@ def test_a_release_whose_endpoint_scales_with_its_traffic_goes_live(published: S
 
 
 def test_what_serves_on_localaws_and_is_a_status_at_all_is_what_serves() -> None:
-    output = botocore.session.get_session().get_service_model("sagemaker").shape_for("DescribeEndpointOutput")
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    output: Any = model.shape_for("DescribeEndpointOutput")
     assert set(SERVING) == set(localaws_endpoints.SERVING) <= set(output.members["EndpointStatus"].enum)
 
 
