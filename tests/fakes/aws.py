@@ -29,6 +29,7 @@ from safe_deploy.domain.source import Source
 from safe_deploy.errors import (
     AccessDeniedError,
     InvalidRequestError,
+    ConditionFailedError,
     NotFoundError,
     TooLargeError,
     TransientError,
@@ -92,6 +93,13 @@ class FakeObjects:
         self.written.append(uri)
 
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+    def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
+        there = self.describe(uri).etag if uri in self.content else None
+        if there != previous:
+            raise ConditionFailedError(f"replace {uri}: PreconditionFailed")
+        self.write(uri, content, content_type)
+        return self.describe(uri).etag
+
         for uri in sorted(self.content):
             if uri.startswith(f"s3://{bucket}/{prefix}"):
                 yield self.describe(uri)

@@ -139,6 +139,18 @@ def test_objects_are_written_described_and_read(objects: Objects) -> None:
         objects.read(f"{ROOT}/a/b.json", limit=9)
 
 
+def test_an_object_is_replaced_only_as_it_was_read(objects: Objects) -> None:
+    uri = f"{ROOT}/state.json"
+    first = objects.replace(uri, b"1", "application/json", previous=None)
+    assert objects.describe(uri).etag == first
+    second = objects.replace(uri, b"2", "application/json", previous=first)
+    for stale in (None, first):
+        with pytest.raises(ConditionFailedError, match=f"replace {uri}"):
+            objects.replace(uri, b"3", "application/json", previous=stale)
+    assert objects.read(uri, limit=9) == b"2"
+    assert objects.describe(uri).etag == second
+
+
 def test_missing_objects_are_named(objects: Objects) -> None:
     for ask in (objects.describe, partial(objects.read, limit=9), objects.read_json):
         with pytest.raises(NotFoundError, match=f"{ROOT}/gone.json doesn't exist"):

@@ -182,6 +182,12 @@ class Releases(Protocol):
 
     def register(self, release_id: str, drop: Drop, execution_arn: str, now: datetime) -> str | None:
         """Create a record and claim its drop, both or neither; return another release that has the drop."""
+    def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
+        """Replace the object whose etag is `previous`, or create it where that is None; return the new etag.
+
+        Raises ConditionFailedError when somebody else has written it since.
+        """
+
 
     def claim_data(self, digest: str, release_id: str, code_digest: str) -> tuple[str, str] | None:
         """Claim a drop's content; return (release id, code digest) of the release that has it, if another."""

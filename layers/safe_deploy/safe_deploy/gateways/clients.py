@@ -60,13 +60,14 @@ BUSY = (
     "ModelNotReadyException",
     "RequestTimeout",
     "ResourceConflictException",
+    "ConditionalRequestConflict",
     "ServiceUnavailable",
     "SlowDown",
     "TransactionConflictException",
     "TransactionInProgressException",
     "503",
 )
-CONDITION = ("ConditionalCheckFailedException",)
+CONDITION = ("ConditionalCheckFailedException", "PreconditionFailed")
 MISSING_WORDS = ("could not find", "does not exist", "requested resource not found")
 
 

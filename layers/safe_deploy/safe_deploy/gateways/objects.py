@@ -56,6 +56,17 @@ class S3Objects:
         with translating(f"write {uri}"):
             client("s3").put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
 
+    def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
+        """Replace the object whose etag is `previous`, or create it where that is None; return the new etag.
+
+        Raises ConditionFailedError when somebody else has written it since.
+        """
+        bucket, key = split_uri(uri)
+        condition = {"IfNoneMatch": "*"} if previous is None else {"IfMatch": f'"{previous}"'}
+        with translating(f"replace {uri}"):
+            found = client("s3").put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type, **condition)
+        return str(found["ETag"]).strip('"')
+
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects under a prefix, in the order of their keys."""
         place = f"list s3://{bucket}/{prefix}"
