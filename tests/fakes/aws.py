@@ -126,6 +126,8 @@ class FakeFunctions:
         self.weights: dict[str, float] = {}
         self.answer: Callable[[str, Mapping[str, Any]], Invocation] = lambda version, event: Invocation(b"")
         self.events: list[Mapping[str, Any]] = []
+        self.is_full = False
+        """Whether there is no room to replay anything."""
         self.trial: Mapping[str, str] | None = None
 
     def live(self) -> Alias:
@@ -139,13 +141,16 @@ class FakeFunctions:
     def published(self) -> Iterator[LiveVersion]:
         yield from (found for version, found in self.versions.items() if version != LATEST)
 
-    def invoke(
-        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
-    ) -> Invocation:
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
         self.events.append(event)
         self.trial = trial if version == LATEST else None
-        answer = self.answer(version, event)
-        return answer if tail else replace(answer, log="")
+        return replace(self.answer(version, event), log="")
+
+    def replay(self, version: str, event: Mapping[str, Any]) -> Invocation | None:
+        self.events.append(event)
+        if self.is_full:
+            return None
+        return self.answer(version, event)
 
     def deploy(self, code: str, **settings: Any) -> None:
         """Deploy the function's code, as `sam deploy` does: only $LATEST changes."""

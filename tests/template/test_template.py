@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safe_deploy.domain.shift.replaying import LONGEST
+from safe_deploy.domain.shift.watch import PATIENCE, REPLAY_SECONDS
+from safe_deploy.gateways.clients import ONCE
 from samtranslator.yaml_helper import yaml_parse
 
 from localaws.front_door.permissions import PROVED_TO_SCALING
@@ -289,3 +292,9 @@ def test_a_hook_counts_as_dead_only_when_its_function_can_not_live_any_more() ->
     told = FUNCTIONS["WatchShiftFunction"]["Environment"]["Variables"]
     assert int(told["CHECK_VERSION_SECONDS"]) == FUNCTIONS["CheckVersionFunction"]["Timeout"]
     assert int(told["CHECK_TRAFFIC_SECONDS"]) == FUNCTIONS["CheckTrafficFunction"]["Timeout"]
+
+
+def test_a_look_ends_in_time_even_if_every_replayed_request_hangs() -> None:
+    """A start may take ten seconds before a function's own time begins; the look has its state to write after that."""
+    assert FUNCTIONS["PredictFunction"]["Timeout"] + 10 < vars(ONCE)["read_timeout"] <= LONGEST
+    assert max(REPLAY_SECONDS + LONGEST, PATIENCE) + 15 <= FUNCTIONS["WatchShiftFunction"]["Timeout"]

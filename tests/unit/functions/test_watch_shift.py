@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from safe_deploy.domain.ports import DeploymentProgress, Invocation, LifecycleEvent, LogEvent
-from safe_deploy.errors import InvalidRequestError, TransientError
+from safe_deploy.errors import ConditionFailedError, InvalidRequestError, TransientError
 
 from tests.fakes.story import ARTIFACTS, FIRST, MODEL, SECOND, Story
 
@@ -293,6 +294,43 @@ def test_a_look_that_dies_while_it_records_is_recorded_by_its_retry_once(
     assert "minutes, then all): fail. The candidate is worse in errors" in shift.outside.topic.sent[-1][1]
 
 
+def test_of_two_attempts_of_one_look_one_counts_and_both_say_the_same(replaying: Shift) -> None:
+    """GIVEN an attempt that is still at work WHEN it is retried, and the retry ends first THEN that is what counts."""
+    replaying.look()
+    replaying.share(0.1)
+    answer, asked, answers = replaying.outside.functions.answer, itertools.count(), list[dict[str, Any]]()
+
+    def overtaken(version: str, event: Mapping[str, Any]) -> Invocation:
+        if next(asked) == 0:
+            answers.append(replaying.look(2))
+        return answer(version, event)
+
+    replaying.outside.functions.answer = overtaken
+    assert replaying.look(2) == answers[0]
+    assert (replaying.record["looks"], replaying.record["replayed"]) == (2, 200), (
+        "the first is reckoned to have sent all"
+    )
+    assert replaying.record["candidateRequests"] + replaying.record["championRequests"] == 100
+    replaying.outside.clock.advance(100)
+    replaying.look(3)
+    assert sum(replaying.record["live"].values()) == 0
+
+
+def test_an_attempt_that_comes_second_waits_for_the_first_but_not_for_ever(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shift.look()
+
+    def refused(*args: Any, **more: Any) -> str:
+        raise ConditionFailedError("somebody else has written it")
+
+    monkeypatch.setattr(shift.outside.objects, "replace", refused)
+    began = shift.outside.clock.seconds()
+    with pytest.raises(TransientError, match="another attempt of look 2"):
+        shift.look()
+    assert 60 < shift.outside.clock.seconds() - began < 85
+
+
 def test_a_late_line_is_counted_once_and_no_line_twice(shift: Shift) -> None:
     shift.look()
     shift.share(0.5)
@@ -368,6 +406,102 @@ def test_what_does_not_fit_into_one_look_is_read_by_the_next(shift: Shift) -> No
         shift.outside.clock.advance(10)
     assert seen[0] == 60, "30 pages of 2"
     assert seen[-1] == 100
+
+
+def test_what_is_not_read_yet_is_not_proven(shift: Shift) -> None:
+    """GIVEN a candidate that is proven by all that was read WHEN the log has more THEN that is no pass."""
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    for _ in range(10):
+        shift.live(300)
+        shift.look()
+    assert shift.record["status"] == "pass"
+    shift.outside.request_logs.page = 5
+    shift.live(300)
+    answer = shift.look()
+    read = shift.outside.clock.now() - timedelta(seconds=6)
+    assert answer["verdict"] == "insufficient evidence"
+    assert f"the log is read only up to {read:%Y-%m-%dT%H:%M}" in shift.record["reason"]
+    decided = shift.decide()
+    assert decided["status"] == "stop"
+    assert "It passed at" in decided["reason"]
+    assert "read only up to" in decided["reason"]
+    shift.outside.request_logs.page = 10_000
+    shift.outside.clock.advance(2)
+    assert shift.look()["verdict"] == "pass"
+    assert shift.decide()["status"] == "proven"
+
+
+def test_a_step_does_not_pass_over_what_is_not_read_yet(shift: Shift) -> None:
+    """GIVEN more requests than a look can read WHEN the share changes THEN each still counts, under its share."""
+    shift.look()
+    shift.outside.request_logs.page = 2
+    served = 0
+    for weight in (0.1, 0.2, 0.3):
+        shift.share(weight)
+        shift.look()
+        shift.live(100)
+        served += 100
+        assert shift.look()["verdict"] == "insufficient evidence"
+    for _ in range(8):
+        shift.outside.clock.advance(10)
+        shift.look()
+    assert sum(shift.record["live"].values()) == served
+    uri = f"s3://{ARTIFACTS}/releases/{SECOND}/shift/{DEPLOYMENT}.json"
+    state = json.loads(shift.outside.objects.content[uri])
+    assert ([span["weight"] for span in state["spans"]], state["behind"]) == ([0.3], False)
+
+
+def test_the_next_window_reads_what_the_one_before_left(story: Story) -> None:
+    shift = prepared(story, onInsufficientEvidence="hold", windows=1)
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    shift.live(40)
+    shift.look()
+    story.outside.deployments.deployments["d-4"] = replace(story.outside.deployments.deployments["d-3"])
+    shift.deployment, shift.looks = "d-4", itertools.count(1)
+    shift.stage("BeforeAllowTraffic")
+    shift.outside.clock.advance(20)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 40
+
+
+def test_empty_pages_are_not_taken_for_an_empty_log(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
+    shift.look()
+    shift.share(0.5)
+    shift.look()
+    shift.live(50)
+    with monkeypatch.context() as patch:
+        patch.setattr(shift.outside.request_logs, "read", lambda start, end, pages: ([], False))
+        shift.look()
+    shift.outside.clock.advance(60)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 50
+
+
+def test_what_is_served_before_the_share_was_read_does_not_count(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a look that takes a while until it knows the share THEN what was served meanwhile counts under neither."""
+    shift.look()
+    live = shift.outside.functions.live
+
+    def slowly() -> Any:
+        shift.outside.clock.advance(1)
+        shift.log(shift.line("2"), "2")
+        shift.share(0.5)
+        shift.outside.clock.advance(1)
+        return live()
+
+    shift.share(0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(shift.outside.functions, "live", slowly)
+        shift.look()
+    shift.live(10)
+    shift.look()
+    shift.outside.clock.advance(10)
+    shift.look()
+    assert sum(shift.record["live"].values()) == 10
 
 
 def test_the_estimate_of_errors_knows_who_was_asked_how_often(shift: Shift) -> None:
@@ -539,10 +673,24 @@ def test_golden_rows_are_nobodys_requests(story: Story) -> None:
     shift.share(0.1)
     shift.look()
     assert shift.record["replayed"] == 0
-    assert json.loads(shift.outside.objects.content[f"s3://{ARTIFACTS}/releases/{SECOND}/shift/rows.json"]) == []
 
 
-def test_a_replay_that_died_half_way_is_not_taken_for_live_traffic(replaying: Shift) -> None:
+def test_a_champion_that_is_asked_only_after_the_shift_began_is_replayed_from_then_on(story: Story) -> None:
+    shift = prepared(story, replayRequests=1000)
+    answering(shift)
+    shift.look()
+    shift.share(0.1)
+    shift.look()
+    assert shift.record["replayed"] == 0, "there is nothing yet"
+    capture(shift, 3)
+    shift.look()
+    assert shift.record["replayed"] == 100
+    kept = json.loads(shift.outside.objects.content[f"s3://{ARTIFACTS}/releases/{SECOND}/shift/rows.json"])
+    assert len(kept) == 3
+
+
+def test_a_look_that_died_while_it_replayed_leaves_nothing_that_is_taken_for_live_traffic(replaying: Shift) -> None:
+    """GIVEN a look that was killed WHEN it is retried THEN what it had sent, and what still runs, isn't people's."""
     replaying.look()
     replaying.share(0.1)
     answer = replaying.outside.functions.answer
@@ -550,19 +698,115 @@ def test_a_replay_that_died_half_way_is_not_taken_for_live_traffic(replaying: Sh
 
     def dying(version: str, event: Mapping[str, Any]) -> Invocation:
         if next(asked) == 30:
-            raise TransientError("Lambda is away")
+            raise MemoryError
         return answer(version, event)
 
     replaying.outside.functions.answer = dying
-    with pytest.raises(TransientError):
+    with pytest.raises(MemoryError):
         replaying.look(2)
     replaying.outside.functions.answer = answer
     replaying.outside.clock.advance(1)  # the retry comes later than the last replayed request
     replaying.look(2)
-    for _ in range(3):
+    replaying.outside.clock.advance(30)
+    replaying.log(replaying.line("3", status=500), "3")  # one that hung
+    for _ in range(6):
         replaying.outside.clock.advance(10)
         replaying.look()
     assert replaying.record["live"] == {"champion": 0, "candidate": 0}
+    replaying.share(0.5)  # and then people's count again
+    replaying.look()
+    replaying.live(100)
+    replaying.look()
+    replaying.outside.clock.advance(10)
+    replaying.look()
+    assert sum(replaying.record["live"].values()) == 100
+
+
+def hanging(shift: Shift) -> None:
+    """Let the candidate answer nothing until its time is up, which the end of its log says."""
+    answer = shift.outside.functions.answer
+    turn = threading.Lock()
+
+    def hang(version: str, event: Mapping[str, Any]) -> Invocation:
+        with turn:
+            if version != "3":
+                return answer(version, event)
+            identity = str(uuid.UUID(int=shift.chance.getrandbits(128), version=4))
+            shift.outside.clock.advance(29 / 4)  # four hang at once
+            shift.log(f"{identity} Task timed out after 29.00 seconds", "3")
+            text = f"START RequestId: {identity}\n2026-01-01T00:00:00Z {identity} Task timed out after 29.00 seconds\n"
+            return Invocation(b'{"errorMessage": "timed out"}', "Unhandled", identity, text)
+
+    shift.outside.functions.answer = hang
+
+
+def test_a_candidate_that_hangs_is_stopped_soon_with_metric_and_figures(replaying: Shift) -> None:
+    hanging(replaying)
+    replaying.look()
+    replaying.share(0.1)
+    looks, answer = 0, {"status": "wait"}
+    while answer["status"] == "wait" and looks < 6:
+        began = replaying.outside.clock.seconds()
+        answer = replaying.look()
+        assert replaying.outside.clock.seconds() - began < 60, "the function has 90 s"
+        looks += 1
+        replaying.outside.clock.advance(10)
+    assert answer["status"] == "stop"
+    assert looks <= 3, "four requests hang in each"
+    assert "The candidate is worse in errors: error rate 100% against the champion's 0%" in answer["reason"]
+    assert replaying.record["metric"] == "errors"
+
+
+def test_a_version_that_has_no_room_says_nothing_and_is_asked_no_more_in_this_look(replaying: Shift) -> None:
+    replaying.look()
+    replaying.share(0.1)
+    replaying.outside.functions.is_full = True
+    before = len(replaying.outside.functions.events)
+    assert replaying.look()["status"] == "wait"
+    assert len(replaying.outside.functions.events) - before <= 4, "those that were under way"
+    assert (replaying.record["replayed"], replaying.record["candidateRequests"]) == (0, 0)
+    replaying.outside.functions.is_full = False
+    replaying.live(20)
+    replaying.look()
+    assert replaying.record["replayed"] == 100
+    replaying.outside.clock.advance(10)
+    replaying.look()
+    assert sum(replaying.record["live"].values()) == 20, "nothing was sent that could be mistaken for these"
+
+
+def test_a_replay_whose_answer_was_lost_is_no_evidence_and_not_taken_for_live_traffic(replaying: Shift) -> None:
+    """GIVEN a replay that AWS gave no answer to WHEN it writes its line all the same THEN it isn't people's."""
+    replaying.look()
+    replaying.share(0.5)
+    replaying.look()
+    replaying.live(20)
+    answer = replaying.outside.functions.answer
+    asked, lost = itertools.count(), []
+
+    def losing(version: str, event: Mapping[str, Any]) -> Invocation:
+        if next(asked) == 10:
+            lost.append(version)
+            raise TransientError("the connection was closed")
+        return answer(version, event)
+
+    replaying.outside.functions.answer = losing
+    before = replaying.record["replayed"]
+    assert replaying.look()["status"] == "wait"
+    sent = replaying.record["replayed"] - before
+    assert 11 <= sent <= 14
+    replaying.outside.functions.answer = answer
+    replaying.outside.clock.advance(25)
+    replaying.log(replaying.line(lost[0], status=500), lost[0])
+    replaying.look()
+    replaying.outside.clock.advance(21)
+    replaying.look()
+    replaying.live(20)
+    replaying.look()
+    replaying.outside.clock.advance(20)
+    replaying.look()
+    record = replaying.record
+    assert sum(record["live"].values()) == 40
+    assert record["candidateRequests"] + record["championRequests"] == 40 + record["replayed"] - len(lost)
 
 
 def test_a_version_that_dies_without_a_word_is_an_error(replaying: Shift) -> None:

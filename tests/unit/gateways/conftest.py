@@ -40,13 +40,15 @@ def aws(settings: None) -> Iterator[None]:
 
 @pytest.fixture
 def stub(settings: None) -> Iterator[Stub]:
-    """`stub("sagemaker")` returns that client's stubber; every answer put on it must be fetched."""
-    stubbers: dict[tuple[str, bool], Stubber] = {}
+    """`stub("sagemaker")` returns that client's stubber; every answer put on it must be fetched.
 
-    def stubber(service: str, *, patient: bool = False) -> Stubber:
-        wanted = (service, patient)
+    `stub("lambda", ONCE)` is that of the client with those settings.
+    """
+    stubbers: dict[tuple[Any, ...], Stubber] = {}
+
+    def stubber(*wanted: Any) -> Stubber:
         if wanted not in stubbers:
-            stubbers[wanted] = Stubber(clients.client(service, patient=True) if patient else clients.client(service))
+            stubbers[wanted] = Stubber(clients.client(*wanted))
             stubbers[wanted].activate()
         return stubbers[wanted]
 

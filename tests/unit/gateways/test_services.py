@@ -39,7 +39,7 @@ from safe_deploy.errors import (
 )
 from safe_deploy.gateways.activity import StepFunctionsActivity
 from safe_deploy.gateways.alarms import CloudWatchAlarms
-from safe_deploy.gateways.clients import client, translating
+from safe_deploy.gateways.clients import ONCE, PATIENT, client, translating
 from safe_deploy.gateways.deployments import CodeDeployDeployments
 from safe_deploy.gateways.endpoints import AwsEndpoints
 from safe_deploy.gateways.executions import StepFunctionsExecutions
@@ -333,8 +333,8 @@ def test_a_version_is_invoked_and_its_error_kept(stub: Stub) -> None:
     assert LambdaFunctions("predict", "live").invoke("4", {"a": 1}) == Invocation(b"{}", "Unhandled")
 
 
-def test_a_version_is_invoked_and_the_end_of_its_log_comes_with_the_answer(stub: Stub) -> None:
-    stub("lambda").add_response(
+def test_a_request_is_replayed_and_the_end_of_its_log_comes_with_the_answer(stub: Stub) -> None:
+    stub("lambda", ONCE).add_response(
         "invoke",
         {
             "Payload": body(b"{}"),
@@ -344,8 +344,25 @@ def test_a_version_is_invoked_and_the_end_of_its_log_comes_with_the_answer(stub:
         },
         {"FunctionName": "predict", "Qualifier": "4", "Payload": b"{}", "LogType": "Tail"},
     )
-    found = LambdaFunctions("predict", "live").invoke("4", {}, tail=True)
+    found = LambdaFunctions("predict", "live").replay("4", {})
+    assert found is not None
     assert (found.request_id, found.log) == ("1", "START RequestId: 1\n")
+
+
+def test_a_replay_that_was_never_run_is_told_from_one_whose_end_nobody_knows(stub: Stub) -> None:
+    functions = LambdaFunctions("predict", "live")
+    stub("lambda", ONCE).add_client_error("invoke", "TooManyRequestsException", "Rate Exceeded.", 429)
+    assert functions.replay("4", {}) is None
+    stub("lambda", ONCE).add_client_error("invoke", "ServiceException", "", 500)
+    with pytest.raises(TransientError, match="version 4 of predict"):
+        functions.replay("4", {})
+
+
+def test_a_replay_is_sent_once_and_waited_for_longer_than_a_prediction_takes(settings: None) -> None:
+    """The function's time-out is 29 s in the template; its start may take 10 s before that."""
+    config = client("lambda", ONCE).meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert config.read_timeout >= 29 + 10
 
 
 # ---- CloudWatch Logs ----
@@ -701,7 +718,7 @@ def test_an_execution_is_described_with_why_it_ended(stub: Stub) -> None:
 
 
 def test_a_task_is_taken_from_the_activity(stub: Stub) -> None:
-    states, activity = stub("stepfunctions", patient=True), StepFunctionsActivity("arn:activity")
+    states, activity = stub("stepfunctions", PATIENT), StepFunctionsActivity("arn:activity")
     asked = {"activityArn": "arn:activity", "workerName": "ask_for_approval"}
     states.add_response("get_activity_task", {"taskToken": "t", "input": "{}"}, asked)
     assert activity.take() == WaitingTask("t", "{}")

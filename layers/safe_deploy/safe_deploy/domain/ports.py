@@ -336,12 +336,16 @@ class Functions(Protocol):
     def published(self) -> Iterator[LiveVersion]:
         """Yield every published version."""
 
-    def invoke(
-        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
-    ) -> Invocation:
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
         """Invoke a version with an event and wait for its answer.
 
-        `trial` names another endpoint and release; only `$LATEST` heeds it. `tail` asks for the end of the log, too.
+        `trial` names another endpoint and release; only `$LATEST` heeds it.
+        """
+
+    def replay(self, version: str, event: Mapping[str, Any]) -> Invocation | None:
+        """Invoke a version once, for as long as it takes; return its answer with the end of its log.
+
+        None where there was no room for it: it never ran. Raises TransientError where nobody knows what became of it.
         """
 
 

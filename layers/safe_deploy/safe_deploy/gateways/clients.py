@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -28,6 +29,9 @@ CONFIG = Config(
     read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 4},
 )
+
+ONCE = CONFIG.merge(Config(read_timeout=45, retries={"mode": "standard", "total_max_attempts": 1}))
+"""For invocations that must not be repeated unseen: longer than the inference function takes, its start included."""
 
 PATIENT = CONFIG.merge(Config(read_timeout=70, retries={"mode": "standard", "total_max_attempts": 1}))
 """For calls that AWS answers after up to a minute; who repeats one has to see first what the one before has done."""
@@ -56,11 +60,11 @@ DENIED = (
 )
 BUSY = (
     "ConcurrentUpdateException",
+    "ConditionalRequestConflict",
     "ConflictException",
     "ModelNotReadyException",
     "RequestTimeout",
     "ResourceConflictException",
-    "ConditionalRequestConflict",
     "ServiceUnavailable",
     "SlowDown",
     "TransactionConflictException",
@@ -71,10 +75,15 @@ CONDITION = ("ConditionalCheckFailedException", "PreconditionFailed")
 MISSING_WORDS = ("could not find", "does not exist", "requested resource not found")
 
 
+_MAKING = Lock()
+"""boto3's clients serve any number of threads, but aren't made by several at once."""
+
+
 @cache
-def client(service: str, *, patient: bool = False) -> Any:
-    """Return the service's client for this process, with time-outs and standard retries; or one for long polls."""
-    return boto3.client(service, config=PATIENT if patient else CONFIG)  # type: ignore[call-overload]
+def client(service: str, config: Config = CONFIG) -> Any:
+    """Return the service's client for this process, with time-outs and standard retries unless told otherwise."""
+    with _MAKING:
+        return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:
@@ -85,6 +94,12 @@ def error_code(error: ClientError) -> str:
 def error_message(error: ClientError) -> str:
     """Return what AWS says about an error."""
     return str(error.response.get("Error", {}).get("Message", ""))
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Return whether AWS had no room for a call, which then did nothing."""
+    code = error_code(error)
+    return "hrottl" in code or "TooManyRequests" in code
 
 
 def translated(error: ClientError, doing: str) -> SafeDeployError:
@@ -100,7 +115,7 @@ def translated(error: ClientError, doing: str) -> SafeDeployError:
         kind = AccessDeniedError
     elif code in CONDITION:
         kind = ConditionFailedError
-    elif code in BUSY or "hrottl" in code or "TooManyRequests" in code or status >= 500:
+    elif code in BUSY or is_throttled(error) or status >= 500:
         kind = TransientError
     return kind(text)
 

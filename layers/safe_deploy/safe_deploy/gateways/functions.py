@@ -7,11 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.inference import LATEST, Inference
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.ports import Invocation
-from safe_deploy.gateways.clients import client, translating
+from safe_deploy.gateways.clients import ONCE, client, is_throttled, translating
 
 OF_A_RELEASE = ("ENDPOINT_NAME", "RELEASE_ID")
 """Variables that a release sets; the others are the function's own."""
@@ -47,27 +49,41 @@ class LambdaFunctions:
                     if found["Version"] != LATEST:
                         yield _described(str(found["Version"]), found)
 
-    def invoke(
-        self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None, *, tail: bool = False
-    ) -> Invocation:
+    def invoke(self, version: str, event: Mapping[str, Any], trial: Mapping[str, str] | None = None) -> Invocation:
         """Invoke a version with an event and wait for its answer.
 
-        `trial` goes into the client context, where `$LATEST` looks for another endpoint and release. `tail` asks for
-        the end of the log, too.
+        `trial` goes into the client context, where `$LATEST` looks for another endpoint and release.
         """
-        given = {"FunctionName": self.name, "Qualifier": version, "Payload": json.dumps(event).encode()}
+        given = self._given(version, event)
         if trial is not None:
             given["ClientContext"] = base64.b64encode(json.dumps({"custom": dict(trial)}).encode()).decode()
-        if tail:
-            given["LogType"] = "Tail"
         with translating(f"invoke version {version} of {self.name}"):
-            found = client("lambda").invoke(**given)
-            return Invocation(
-                found["Payload"].read(),
-                str(found.get("FunctionError", "")),
-                str(found.get("ResponseMetadata", {}).get("RequestId", "")),
-                base64.b64decode(found.get("LogResult", "")).decode("utf-8", "replace"),
-            )
+            return _invocation(client("lambda").invoke(**given))
+
+    def replay(self, version: str, event: Mapping[str, Any]) -> Invocation | None:
+        """Invoke a version once, for as long as it takes; return its answer with the end of its log.
+
+        None where Lambda had no room for it: it never ran. Raises TransientError where nobody knows what became of it.
+        """
+        with translating(f"replay a request to version {version} of {self.name}"):
+            try:
+                return _invocation(client("lambda", ONCE).invoke(**self._given(version, event), LogType="Tail"))
+            except ClientError as error:
+                if is_throttled(error):
+                    return None
+                raise
+
+    def _given(self, version: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        return {"FunctionName": self.name, "Qualifier": version, "Payload": json.dumps(event).encode()}
+
+
+def _invocation(found: Mapping[str, Any]) -> Invocation:
+    return Invocation(
+        found["Payload"].read(),
+        str(found.get("FunctionError", "")),
+        str(found.get("ResponseMetadata", {}).get("RequestId", "")),
+        base64.b64decode(found.get("LogResult", "")).decode("utf-8", "replace"),
+    )
 
 
 def _described(version: str, found: Mapping[str, Any]) -> LiveVersion:

@@ -26,7 +26,7 @@ class AnalysisPolicy:
     latency_tolerance: float | None = 0.1
     """By which share the candidate may be slower; its latencies are divided by one more than this."""
     prediction_tolerance: float | None = 0.25
-    """By how many of the champion's standard deviations, see `history.spread`, any quantile of the predictions may move."""
+    """By how many standard deviations of the champion's (`history.spread`) any quantile of the predictions may move."""
     share_margin: float = 0.05
     """To pass, less than this share more of the requests lie beyond the champion's quantiles, tolerance granted."""
     minimum_requests: int = 100

@@ -112,8 +112,8 @@ class Predictions:
             return None
         return (
             f"The champion's last {len(self._history)} predictions are all alike, or nearly, so there is no spread to "
-            "measure a move by, and only a candidate that predicts the same can pass: to replace such a champion, leave "
-            'the predictions out ("predictionTolerance": null in the policy), or shift all at once, with a reason.'
+            "measure a move by, and only a candidate that predicts the same can pass: to replace such a champion, "
+            'leave predictions out ("predictionTolerance": null in the policy), or shift all at once, with a reason.'
         )
 
     def estimate(self, level: float) -> Estimate | None:

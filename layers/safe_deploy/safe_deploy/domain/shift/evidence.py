@@ -1,7 +1,8 @@
 """Read the evidence of a shift out of the inference function's log. Used by the watch.
 
-A line counts under the share that the alias was seen to have before and after it. Late lines are found by reading an
-overlap again; a request counts once, by its id.
+A line counts under the share that the alias was seen to have before and after it. What one look has no time to
+read is read by the next: nothing is passed over. Late lines are found by reading an overlap again; a request counts
+once, by its id.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ KEPT = 60_000
 SHORTEST_SETTLE, LONGEST_SETTLE = 1_000, 15_000
 """Milliseconds for which the log's end is left alone: twice the lag that was seen, within these bounds."""
 PAGES = 30
-"""Of the log, at most, in one look; the rest is read by the next."""
+"""Of the log, at most, in one reading; the rest is read by the next look."""
+READINGS = 2
+"""In one look, at most."""
 HISTORY = 2_000
 """Requests of the champion before the shift, at most."""
 HISTORY_WINDOWS = (60_000, 300_000, 900_000)
@@ -55,26 +58,38 @@ def history(logs: RequestLogs, versions: Versions, now: int) -> tuple[list[Obser
     return found[-HISTORY:], lag
 
 
-def collect(state: ShiftState, logs: RequestLogs, versions: Versions, now: int) -> list[Observation]:
-    """Read on from where the last look ended, and return what counts, in the order of its time."""
-    settle = min(max(2 * state.lag, SHORTEST_SETTLE), LONGEST_SETTLE)
-    until = min(now - settle, state.seen_until)
-    if until <= state.read_until:
-        return []
+def collect(state: ShiftState, logs: RequestLogs, versions: Versions, now: int) -> list[tuple[float, Observation]]:
+    """Read on from where the last look ended; return what counts, in the order of its time, each with its share.
+
+    The log is read twice at most: what a span that has ended left, and what has settled of the next one.
+    """
+    settled = now - min(max(2 * state.lag, SHORTEST_SETTLE), LONGEST_SETTLE)
+    found: list[tuple[float, Observation]] = []
+    for _ in range(READINGS):
+        until = state.due(settled)
+        if until is None:
+            break
+        found += _read(state, logs, versions, until)
+        if state.behind:
+            break
+    state.behind |= state.due(settled) is not None
+    return found
+
+
+def _read(state: ShiftState, logs: RequestLogs, versions: Versions, until: int) -> list[tuple[float, Observation]]:
+    span = state.spans[0]
     start = state.read_until - (0 if state.behind else OVERLAP)
-    events, whole = logs.read(max(start, state.since + 1), until, PAGES)
+    events, whole = logs.read(max(start, span.since + 1), until, PAGES)
     state.behind = not whole
     state.lag = max([state.lag, *(event.lag for event in events)])
-    if not whole and events:
-        until = max(state.read_until, events[-1].timestamp)
     found = []
     for served in _requests(events):
         role = versions.role_of(served.version)
         if role is not None and state.count(served.request_id, round(served.time * 1000)):
-            found.append(served.observed_as(role))
+            found.append((span.weight, served.observed_as(role)))
             state.live[role == CANDIDATE] += 1
-    state.read_until = until
-    state.forget(until - OVERLAP - KEPT)
+    state.read_until = until if whole else max(state.read_until, events[-1].timestamp if events else 0)
+    state.forget(state.read_until - OVERLAP - KEPT)
     return found
 
 

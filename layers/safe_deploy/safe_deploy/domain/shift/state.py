@@ -15,7 +15,7 @@ from safe_deploy.domain.names import split_uri
 from safe_deploy.domain.release import Release
 from safe_deploy.errors import InvalidRequestError
 
-VERSION = 1
+VERSION = 2
 
 
 def place(release: Release, name: str) -> str:
@@ -27,6 +27,17 @@ def place(release: Release, name: str) -> str:
 def short(request_id: str) -> str:
     """Return a request's id, short enough to keep thousands."""
     return blake2b(request_id.encode(), digest_size=6).hexdigest()
+
+
+@dataclass(slots=True)
+class Span:
+    """A time in which the alias was seen to give the candidate one share of the traffic."""
+
+    weight: float
+    since: int
+    """The share was seen, so requests count, after this moment …"""
+    until: int
+    """… and up to this one."""
 
 
 @dataclass(slots=True)
@@ -44,15 +55,15 @@ class ShiftState:
     began: int = 0
     """When the first look was."""
     weight: float | None = None
-    """The candidate's share when last seen; None before it had one, and after it had all."""
-    since: int = 0
-    """From when on requests count: the share was seen to be `weight` from here …"""
-    seen_until: int = 0
-    """… to here. What was served between two looks that saw different shares counts under neither."""
+    """The candidate's share when last seen, to which the last span belongs; None where the next look begins another."""
+    spans: list[Span] = field(default_factory=list)
+    """What the log is yet to be read of, oldest first. What was served between two of them counts under neither."""
     read_until: int = 0
-    """The log has been read up to here."""
+    """The first span has been read up to here."""
     behind: bool = False
-    """Whether the last reading was cut short; then the next one goes on there, and doesn't look back."""
+    """Whether the last look left unread what it should have read: then the next goes on there, not looking back."""
+    blind_until: int = 0
+    """Until then the log may hold requests that the watch sent itself and whose ids nobody knows."""
     lag: int = 0
     """The longest that a line took into the log, of those read."""
     counted: dict[str, int] = field(default_factory=dict)
@@ -73,7 +84,31 @@ class ShiftState:
         found = parse_json(content, "the shift's state")
         if not isinstance(found, dict) or found.pop("version", None) != VERSION:
             raise InvalidRequestError(f"the shift's state isn't of version {VERSION}")
-        return cls(**found)
+        return cls(**{**found, "spans": [Span(**span) for span in found["spans"]]})
+
+    def see(self, weight: float | None, before: int, after: int) -> None:
+        """Note the share that the alias was read to give at some time between two moments; None where it's no share."""
+        if weight is not None and weight == self.weight:
+            self.spans[-1].until = before
+        elif weight is not None:
+            if self.spans and self.spans[-1].until <= self.spans[-1].since:
+                self.spans.pop()
+            since = max(after, self.blind_until)
+            self.read_until = self.read_until if self.spans else since
+            self.spans.append(Span(weight, since, since))
+        self.weight = weight
+
+    def due(self, settled: int) -> int | None:
+        """Return up to when the first span is to be read now, of what has settled; None where there is nothing new."""
+        while len(self.spans) > 1 and self.read_until >= self.spans[0].until and not self.behind:
+            del self.spans[0]
+            self.read_until = self.spans[0].since
+        until = min(settled, self.spans[0].until) if self.spans else 0
+        return until if until > self.read_until or (self.behind and until == self.read_until) else None
+
+    def blind(self, until: int) -> None:
+        """Leave out what is served from the last look on up to a moment."""
+        self.weight, self.blind_until = None, until
 
     def count(self, request_id: str, at: int) -> bool:
         """Note a request; return whether it is new."""

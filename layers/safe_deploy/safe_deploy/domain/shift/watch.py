@@ -15,16 +15,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from safe_deploy.domain.analysis import CANDIDATE, Analysis, AnalysisPolicy, Status, Verdict
+from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.ports import DeploymentProgress, Outside
 from safe_deploy.domain.release import Release
 from safe_deploy.domain.shift.evidence import Versions, collect, history
 from safe_deploy.domain.shift.record import ShiftRecord
-from safe_deploy.domain.shift.replaying import FAIR, Replayer, captured_rows
+from safe_deploy.domain.shift.replaying import FAIR, LONGEST, Replayer, captured_rows
 from safe_deploy.domain.shift.state import ShiftState, place
-from safe_deploy.errors import NotFoundError
+from safe_deploy.errors import ConditionFailedError, NotFoundError, TransientError
 
 REPLAYED_AT_ONCE = 100
-REPLAY_SECONDS = 20.0
+REPLAY_SECONDS = 25.0
+"""Seconds after a look's beginning within which requests are sent again. With the longest answer and what a look does
+besides it ends before its function's time is up, even if every version hangs."""
 ENOUGH_LIVE = REPLAYED_AT_ONCE // 2
 """Live requests of the candidate since the last look that make it needless to replay any."""
 HOOK_SLACK = 30
@@ -34,6 +37,8 @@ LAST_LOOK = 30
 MOST_LOOKS = 2000
 """More than the longest shift takes; the execution's history must not overflow."""
 STATE_LIMIT = 8 * 1024 * 1024
+PATIENCE, PAUSE = 75.0, 2.0
+"""Seconds after a look's beginning for which another attempt of the same look is waited for; seconds between tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,19 @@ class Watch:
         self.policy = release.policy.canary
         self.record = ShiftRecord.of(release, request.deployment_id)
         self.now: datetime = outside.clock.now()
+        self._began = outside.clock.seconds()
+        self._etag: str | None = None
 
     def look(self) -> dict[str, Any]:
         """Return the answer; a look that was answered before is answered the same, and counts nothing twice."""
         if not self._is_judged:
             return self._answer(self._progress())
+        try:
+            return self._look()
+        except ConditionFailedError:
+            return self._another()
+
+    def _look(self) -> dict[str, Any]:
         state = self._load()
         if state is not None and state.look == self.request.look:
             return self._repeat(state)
@@ -69,7 +82,7 @@ class Watch:
         analysis = Analysis.from_state(state.analysis)
         if not progress.has_ended:
             self._observe(state, analysis, progress)
-        verdict = analysis.verdict()
+        verdict = self._verdict(state, analysis)
         self.record = self.record.after(verdict, state, self.request.look, self.now)
         answer = self._answer(progress, verdict)
         answer["seconds"] = self._pause(answer["seconds"], state)
@@ -84,6 +97,20 @@ class Watch:
             self.record = replace(self.record, content=state.record)
             self.now = datetime.fromtimestamp(state.looked / 1000, UTC)
         return state.answer
+
+    def _another(self) -> dict[str, Any]:
+        """Answer as another attempt of this look does, which has written the state since this one read it."""
+        while self._age < PATIENCE:
+            state = self._load()
+            if state is not None and state.look == self.request.look:
+                return self._repeat(state)
+            self.outside.clock.sleep(PAUSE)
+        raise TransientError(f"another attempt of look {self.request.look} has begun and not answered yet")
+
+    @property
+    def _age(self) -> float:
+        """Return for how many seconds this attempt has lasted."""
+        return self.outside.clock.seconds() - self._began
 
     @property
     def _is_judged(self) -> bool:
@@ -123,9 +150,7 @@ class Watch:
         if earlier:
             found = self._read(earlier)
             if found is not None:
-                return ShiftState(
-                    found.analysis, began=self._milliseconds, replayed=found.replayed, live=found.live, lag=found.lag
-                )
+                return replace(found, look=0, began=self._milliseconds, weight=None)
         past, lag = history(self.outside.request_logs, self.request.versions, self._milliseconds)
         weight = self.release.strategy.percent / 100
         analysis = Analysis(self._tolerances(), weight, past)
@@ -138,26 +163,33 @@ class Watch:
 
     def _observe(self, state: ShiftState, analysis: Analysis, progress: DeploymentProgress) -> None:
         weight = self._weight() if progress.is_shifting else None
+        after = milliseconds(self.outside.clock.now())
         if state.replaying:
-            state.replaying, state.weight = False, None
-        if weight == state.weight:
-            state.seen_until = self._milliseconds if weight is not None else state.seen_until
+            state.replaying = False
+            state.blind(after + 1000 * (round(REPLAY_SECONDS) + LONGEST))
+        state.see(weight, self._milliseconds, after)
         found = collect(state, self.outside.request_logs, self.request.versions, self._milliseconds)
-        analysis.observe_many(found)
-        if weight != state.weight:
-            state.weight = weight
-            if weight is not None:
-                analysis.shift(weight)
-                state.since = state.seen_until = state.read_until = self._milliseconds
+        for share, observation in found:
+            analysis.shift(share)
+            analysis.observe(observation)
         if weight is not None:
-            self._replay(state, analysis, weight, sum(o.version == CANDIDATE for o in found))
+            self._replay(state, analysis, sum(observation.version == CANDIDATE for _, observation in found))
+
+    def _verdict(self, state: ShiftState, analysis: Analysis) -> Verdict:
+        """Return the analysis's verdict: no pass as long as the log isn't read as far as it could be."""
+        verdict = analysis.verdict()
+        if not state.behind or verdict.status is not Status.PASS:
+            return verdict
+        until = iso(datetime.fromtimestamp(state.read_until / 1000, UTC))
+        reason = f"Not enough evidence: the log is read only up to {until}, and all was proven up to there."
+        return replace(verdict, status=Status.INSUFFICIENT, reason=reason)
 
     def _weight(self) -> float | None:
         """Return the candidate's share as the alias has it; None unless both versions serve."""
         share = self.outside.functions.live().others.get(self.request.versions.candidate, 0.0)
         return share if 0 < share < 1 else None
 
-    def _replay(self, state: ShiftState, analysis: Analysis, weight: float, live: int) -> None:
+    def _replay(self, state: ShiftState, analysis: Analysis, live: int) -> None:
         """Replay, unless live traffic tells enough by itself, or the verdict is known."""
         number = min(REPLAYED_AT_ONCE, self.policy.replay_requests - state.replayed)
         if number <= 0 or live >= ENOUGH_LIVE or analysis.status is not Status.INSUFFICIENT:
@@ -165,33 +197,46 @@ class Watch:
         rows = captured_rows(self.release, self.outside)
         if not rows:
             return
-        kept = replace(state, analysis=analysis.to_state(), replaying=True, replayed=state.replayed + number)
-        self._save(kept)
+        self._save(replace(state, analysis=analysis.to_state(), replaying=True, replayed=state.replayed + number))
         replayer = Replayer(self.outside.functions, self.outside.clock, self.request.versions, random.SystemRandom())
-        sent = replayer.send(rows, number, REPLAY_SECONDS)
+        answered = replayer.send(rows, number, REPLAY_SECONDS - self._age)
         analysis.shift(FAIR)
-        for served, observation in sent:
+        for served, observation in answered:
             state.count(served.request_id, round(served.time * 1000))
             analysis.observe(observation)
-        analysis.shift(weight)
-        state.replayed += len(sent)
+        state.replayed += len(answered) + len(replayer.lost)
+        if replayer.lost:
+            state.blind(milliseconds(self.outside.clock.now()) + 1000 * LONGEST)
 
     # ---- where it is kept ----
 
     @property
     def _milliseconds(self) -> int:
-        return int(self.now.timestamp() * 1000)
+        return milliseconds(self.now)
 
     def _load(self) -> ShiftState | None:
+        """Read this deployment's state, and note as of which version; an older one's etag only fails to replace it."""
+        uri = self._place(self.request.deployment_id)
+        try:
+            self._etag = self.outside.objects.describe(uri).etag
+        except NotFoundError:
+            return None
         return self._read(self.request.deployment_id)
 
     def _read(self, deployment_id: str) -> ShiftState | None:
         try:
-            content = self.outside.objects.read(place(self.release, f"{deployment_id}.json"), limit=STATE_LIMIT)
+            return ShiftState.parse(self.outside.objects.read(self._place(deployment_id), limit=STATE_LIMIT))
         except NotFoundError:
             return None
-        return ShiftState.parse(content)
 
     def _save(self, state: ShiftState) -> None:
-        uri = place(self.release, f"{self.request.deployment_id}.json")
-        self.outside.objects.write(uri, state.encoded(), "application/json")
+        uri = self._place(self.request.deployment_id)
+        self._etag = self.outside.objects.replace(uri, state.encoded(), "application/json", previous=self._etag)
+
+    def _place(self, deployment_id: str) -> str:
+        return place(self.release, f"{deployment_id}.json")
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a time as CloudWatch Logs has it."""
+    return int(at.timestamp() * 1000)
