@@ -22,6 +22,7 @@ NUMBERS = {
     "ApprovalSeconds": "72 * 3600",
 }
 VALUES = {
+    "Partition": "aws",
     "Tags": TAGS,
     "LiveAlias": "live",
     "ApprovalActivityArn": "arn:aws:states:us-east-1:123456789012:activity:stack-approval",

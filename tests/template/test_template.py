@@ -255,6 +255,21 @@ def test_substitutions_are_exactly_those_the_machine_names(name: str) -> None:
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(MACHINES[name]["DefinitionSubstitutions"])
 
 
+@pytest.mark.parametrize("name", sorted(MACHINES))
+def test_no_machine_names_a_partition(name: str) -> None:
+    """In China, say, a task that names `aws` ends its execution by an error that nothing catches."""
+    text = (ROOT / MACHINES[name]["DefinitionUri"]).read_text()
+    assert set(re.findall(r"\barn:([^:]+):", text)) == {"${Partition}"}
+    assert MACHINES[name]["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}
+
+
+def test_nothing_that_is_deployed_names_a_partition() -> None:
+    named = re.compile(r"\barn:aws[\w-]*:")
+    places = [ROOT / folder for folder in ("functions", "layers/safe_deploy/safe_deploy", "jobs", "statemachines")]
+    files = [ROOT / "template.yaml", *(p for place in places for p in place.rglob("*") if p.suffix in (".py", ".yaml"))]
+    assert [str(file.relative_to(ROOT)) for file in files if named.search(file.read_text())] == []
+
+
 def test_parameters_are_described_and_bounded() -> None:
     for name, parameter in template()["Parameters"].items():
         assert parameter["Description"], name
