@@ -20,6 +20,7 @@ SHOWN = (
     "sentTo",
     "notSentTo",
     "until",
+    "approvalId",
     "evidenceDigest",
     "problem",
     "userAgent",

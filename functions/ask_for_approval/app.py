@@ -7,6 +7,7 @@ No link is ever logged.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,7 +17,6 @@ from safe_deploy.domain.approval import Approval, Delivery
 from safe_deploy.domain.asking import Invitation, invite, reminder_time, rule_for, send
 from safe_deploy.domain.evidence import Evidence, gather
 from safe_deploy.domain.figures import moment
-from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, split_uri
 from safe_deploy.domain.ports import Outside
 from safe_deploy.domain.question import question
@@ -45,7 +45,8 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     previous = release.item.get("approvalId")
     if previous and _is_answered(previous, request, outside):
         return {"status": "asked"}
-    if not collect(release.release_id, request.turn, config.model_name(), outside):
+    deadline = collect(release.release_id, request.turn, config.model_name(), outside)
+    if deadline is None:
         logger.warning("the task's token was lost", extra={"release": release.release_id, "turn": request.turn})
         return {"status": "tokenLost"}
     evidence = gather(release, outside.objects)
@@ -54,7 +55,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     outside.objects.write(evidence_uri(release), evidence.text, "application/json")
     invitations = invite(config.approver_emails())
     try:
-        approval = open_approval(request, release, evidence, previous, invitations, outside)
+        approval = open_approval(request, release, evidence, previous, invitations, deadline, outside)
     except ConditionFailedError:
         return {"status": "asked"}
     set_reminder(request, approval, outside)
@@ -71,18 +72,12 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     if unsent:
         notice = notices.not_mailed(config.model_name(), release.release_id, unsent)
         outside.topic.publish(notice.subject, notice.text)
+    sent = [invitation.email or "the topic" for invitation in invitations if invitation.email not in unsent]
     outside.releases.audit(
         release.release_id,
-        "Asked for approval",
+        "Mailed",
         "ask_for_approval",
-        {
-            "approvalId": approval.approval_id,
-            "evidenceDigest": evidence.digest,
-            "until": iso(approval.deadline),
-            "sentTo": [invitation.email or "the topic" for invitation in invitations if invitation.email not in unsent],
-            "notSentTo": unsent,
-            **approval.rule.to_item(),
-        },
+        {"approvalId": approval.approval_id, "sentTo": sent, "notSentTo": unsent},
         outside.clock.now(),
     )
     logger.info("asked for approval", extra={"release": release.release_id, "digest": evidence.digest})
@@ -104,7 +99,7 @@ def set_reminder(request: Asking, approval: Approval, outside: Outside) -> None:
     """Have the approvers reminded before the time is up."""
     names = Names.of(config.model_name(), approval.release_id)
     about = {"releaseId": approval.release_id, "approvalId": approval.approval_id}
-    outside.reminders.set(names.reminder, reminder_time(outside.clock.now(), request.expires_in), about)
+    outside.reminders.set(names.reminder, reminder_time(approval.deadline, request.expires_in), about)
 
 
 def evidence_uri(release: Release) -> str:
@@ -114,9 +109,9 @@ def evidence_uri(release: Release) -> str:
 
 
 def _is_answered(previous: str, request: Asking, outside: Outside) -> bool:
-    """Return whether a person was faster than this retried call."""
+    """Return whether a person was faster than this retried call; one yes of two is an answer, too."""
     approval = outside.approvals.find(previous)
-    return approval is not None and approval.decided is not None and approval.turn == request.turn
+    return approval is not None and bool(approval.decisions) and approval.turn == request.turn
 
 
 def open_approval(
@@ -125,6 +120,7 @@ def open_approval(
     evidence: Evidence,
     previous: str | None,
     invitations: list[Invitation],
+    deadline: datetime,
     outside: Outside,
 ) -> Approval:
     """Store a new approval with what is asked; only the invitations hold the links' secrets."""
@@ -135,7 +131,7 @@ def open_approval(
         tuple(invitation.holder for invitation in invitations),
         request.turn,
         evidence.digest,
-        now + request.expires_in,
+        deadline,
         rule_for(release),
     )
     words = question(config.model_name(), evidence.content, moment(approval.deadline), approval.rule)

@@ -22,14 +22,15 @@ from safe_deploy.domain.ports import (
     Invocation,
     LogEvent,
     ModelPackage,
+    SealedToken,
     StoredObject,
     WaitingTask,
 )
 from safe_deploy.domain.source import Source
 from safe_deploy.errors import (
     AccessDeniedError,
-    InvalidRequestError,
     ConditionFailedError,
+    InvalidRequestError,
     NotFoundError,
     TooLargeError,
     TransientError,
@@ -92,7 +93,6 @@ class FakeObjects:
         self.put(uri, content)
         self.written.append(uri)
 
-    def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
     def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
         there = self.describe(uri).etag if uri in self.content else None
         if there != previous:
@@ -100,6 +100,7 @@ class FakeObjects:
         self.write(uri, content, content_type)
         return self.describe(uri).etag
 
+    def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         for uri in sorted(self.content):
             if uri.startswith(f"s3://{bucket}/{prefix}"):
                 yield self.describe(uri)
@@ -125,9 +126,9 @@ class FakeFunctions:
         self.alias = "1"
         self.weights: dict[str, float] = {}
         self.answer: Callable[[str, Mapping[str, Any]], Invocation] = lambda version, event: Invocation(b"")
-        self.events: list[Mapping[str, Any]] = []
         self.is_full = False
         """Whether there is no room to replay anything."""
+        self.events: list[Mapping[str, Any]] = []
         self.trial: Mapping[str, str] | None = None
 
     def live(self) -> Alias:
@@ -316,12 +317,12 @@ class FakeTaskTokens:
     """Sealed tokens by release and turn."""
 
     def __init__(self) -> None:
-        self.sealed: dict[tuple[str, int], bytes] = {}
+        self.sealed: dict[tuple[str, int], SealedToken] = {}
 
-    def keep(self, release_id: str, turn: int, sealed: bytes, until: datetime) -> None:
-        self.sealed[release_id, turn] = sealed
+    def keep(self, release_id: str, turn: int, token: SealedToken) -> None:
+        self.sealed[release_id, turn] = token
 
-    def find(self, release_id: str, turn: int) -> bytes | None:
+    def find(self, release_id: str, turn: int) -> SealedToken | None:
         return self.sealed.get((release_id, turn))
 
 

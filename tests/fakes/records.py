@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.approval import Approval, Delivery, Holder, asked
 from safe_deploy.domain.audit import stamp
 from safe_deploy.domain.decision import ApprovalState, Decision
 from safe_deploy.domain.lock import Lock
@@ -138,6 +138,7 @@ class FakeApprovals:
         )
         if previous is not None:
             self._change(previous, state=ApprovalState.SUPERSEDED)
+        self.releases.audit(approval.release_id, *asked(approval, previous), now)
         deadline = approval.deadline.replace(microsecond=0)
         self.memory.approvals[approval.approval_id] = replace(approval, deadline=deadline)
 

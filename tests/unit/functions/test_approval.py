@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from safe_deploy.domain.attempts import LIMITS, MOST_NOTED
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState
+from safe_deploy.domain.ports import SealedToken
 from safe_deploy.domain.release import State
 from safe_deploy.domain.task_tokens import HANDED, encryption_context, open_token
 from safe_deploy.errors import InvalidRequestError, NotFoundError, RefusedError, TransientError
@@ -107,15 +109,19 @@ def test_who_is_handed_another_releases_task_keeps_its_token_for_it(tested: Stor
 
 def test_a_task_that_another_function_was_handed_is_found_in_its_keeping(tested: Story) -> None:
     sealed = tested.outside.keys.encrypt(TOKEN, encryption_context(MODEL, FIRST, 1))
-    tested.outside.task_tokens.keep(FIRST, 1, sealed, tested.outside.clock.now())
+    until = tested.outside.clock.now().replace(microsecond=0) + timedelta(minutes=50)
+    tested.outside.task_tokens.keep(FIRST, 1, SealedToken(sealed, until))
     assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
+    (approval,) = tested.outside.memory.approvals.values()
+    assert approval.deadline == until, "the task's time runs since it was handed out"
 
 
 def test_while_a_call_waits_its_task_may_come_through_another_function(
     tested: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing() -> None:
-        tested.outside.task_tokens.keep(FIRST, 1, b"sealed", tested.outside.clock.now())
+        until = tested.outside.clock.now() + timedelta(hours=1)
+        tested.outside.task_tokens.keep(FIRST, 1, SealedToken(b"sealed", until))
 
     monkeypatch.setattr(tested.outside.activity, "take", nothing)
     assert tested.call("ask_for_approval", ASKING) == {"status": "asked"}
@@ -181,6 +187,21 @@ def test_a_mail_that_could_not_be_sent_is_tried_again_with_a_new_link(tested: St
     with pytest.raises(TransientError):
         tested.ask()
     assert tested.show(tested.ask())["statusCode"] == 200
+
+
+def test_who_is_asked_is_on_record_with_the_request_whatever_becomes_of_the_mail(tested: Story) -> None:
+    tested.outside.topic.failures = 1
+    with pytest.raises(TransientError):
+        tested.ask()
+    (first,) = (entry for entry in tested.outside.memory.audit if entry["event"] == "Asked for approval")
+    (approval,) = tested.outside.memory.approvals.values()
+    assert first["detail"]["asked"] == ["the topic"]
+    assert first["detail"]["evidenceDigest"] == approval.evidence_digest
+    tested.ask()
+    _, second = (entry for entry in tested.outside.memory.audit if entry["event"] == "Asked for approval")
+    assert second["detail"]["supersedes"] == approval.approval_id
+    (mailed,) = (entry for entry in tested.outside.memory.audit if entry["event"] == "Mailed")
+    assert mailed["detail"]["approvalId"] == second["detail"]["approvalId"]
 
 
 def test_nobody_is_asked_about_a_release_that_failed_its_gates(story: Story) -> None:

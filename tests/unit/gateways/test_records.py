@@ -10,12 +10,13 @@ from typing import Any
 import boto3
 import pytest
 from safe_deploy.domain.approval import Approval, Delivery, Holder
+from safe_deploy.domain.approval import asked as entry_of
 from safe_deploy.domain.audit import stamp
 from safe_deploy.domain.canonical import digest
 from safe_deploy.domain.decision import ApprovalState, Decision, Rule, Via
 from safe_deploy.domain.lock import Lock, taken
 from safe_deploy.domain.manifest import Drop
-from safe_deploy.domain.ports import Approvals, Attempts, Locks, Releases, Rollbacks, TaskTokens
+from safe_deploy.domain.ports import Approvals, Attempts, Locks, Releases, Rollbacks, SealedToken, TaskTokens
 from safe_deploy.domain.release import RETURNING, STEPS, State
 from safe_deploy.errors import ConditionFailedError, IllegalTransitionError, NotFoundError
 from safe_deploy.gateways.approvals import TableApprovals
@@ -165,13 +166,10 @@ def test_the_audit_trail_keeps_an_entry_once(records: Records) -> None:
 def test_a_sealed_token_is_found_by_its_release_and_turn(records: Records) -> None:
     tokens = records.task_tokens
     assert tokens.find(FIRST, 1) is None
-    tokens.keep(FIRST, 1, b"\x00sealed\xff", NOW)
-    tokens.keep(FIRST, 2, b"another", NOW)
-    assert (tokens.find(FIRST, 1), tokens.find(FIRST, 2), tokens.find(SECOND, 1)) == (
-        b"\x00sealed\xff",
-        b"another",
-        None,
-    )
+    first, second = SealedToken(b"\x00sealed\xff", NOW), SealedToken(b"another", NOW + timedelta(hours=1))
+    tokens.keep(FIRST, 1, first)
+    tokens.keep(FIRST, 2, second)
+    assert (tokens.find(FIRST, 1), tokens.find(FIRST, 2), tokens.find(SECOND, 1)) == (first, second, None)
 
 
 # ---- approvals ----
@@ -197,6 +195,7 @@ def test_an_approval_is_opened_and_named_in_its_release(asked: Records) -> None:
     assert release.state is State.AWAITING_APPROVAL
     assert release.item["approvalId"] == APPROVAL.approval_id
     assert release.item["question"] == "fine?"
+    assert not asked.releases.audit(FIRST, *entry_of(APPROVAL, None), NOW), "the trail has it already"
 
 
 @pytest.mark.parametrize(("decision", "state"), [(YES, State.APPROVED), (NO, State.AWAITING_APPROVAL)])
@@ -409,19 +408,19 @@ def test_visits_are_counted_up_to_the_limit(records: Records) -> None:
 
 
 def test_entries_of_one_second_list_in_their_order(aws: None) -> None:
-    """GIVEN looks and a decision within a second THEN the trail has them as they came, whatever their digests."""
+    """GIVEN a request, looks and a decision within a second THEN the trail has them as they came, whatever their digests."""
     TableReleases(Table(ENVIRONMENT["TABLE_NAME"]), audit).create(FIRST, State.TESTED, {}, NOW)
     approvals = TableApprovals(Table(ENVIRONMENT["TABLE_NAME"]), audit)
     approvals.open(APPROVAL, "fine?", previous=None, now=NOW)
     for number in range(10):
-        audit().append(FIRST, "Viewed", "somebody", {"number": number}, NOW + timedelta(milliseconds=7 * number))
+        audit().append(FIRST, "Viewed", "somebody", {"number": number}, NOW + timedelta(milliseconds=7 * number + 1))
     approvals.decide(APPROVAL, replace(YES, at=stamp(NOW + timedelta(milliseconds=65))))
     items = boto3.client("dynamodb").query(
         TableName=ENVIRONMENT["AUDIT_TABLE_NAME"],
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": f"AUDIT#{FIRST}"}},
     )["Items"]
-    assert [item["detail"]["M"].get("number", {}).get("N") for item in items] == [*map(str, range(10)), None]
+    assert [item["detail"]["M"].get("number", {}).get("N") for item in items] == [None, *map(str, range(10)), None]
 
 
 def test_an_audit_entry_is_named_by_its_content(aws: None) -> None:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from safe_deploy.domain.decision import ApprovalState, Decision, Rule
+from safe_deploy.domain.monitoring import iso
 
 APPROVAL_ID = re.compile(r"[0-9a-f]{32}")
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -155,6 +156,19 @@ class Link:
             hmac.compare_digest(NOBODY, hash_of(self.secret))
             return None
         return approval.holder_of(self.secret)
+
+
+def asked(approval: Approval, previous: str | None) -> tuple[str, str, dict[str, Any]]:
+    """Return the audit trail's entry that people are asked: event, actor, detail."""
+    detail = {
+        "approvalId": approval.approval_id,
+        "evidenceDigest": approval.evidence_digest,
+        "until": iso(approval.deadline),
+        "asked": [holder.email or "the topic" for holder in approval.holders],
+        **approval.rule.to_item(),
+        **({"supersedes": previous} if previous else {}),
+    }
+    return "Asked for approval", "ask_for_approval", detail
 
 
 def hash_of(secret: str) -> str:

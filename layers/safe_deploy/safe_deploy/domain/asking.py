@@ -63,9 +63,9 @@ def send(
     return {email: str(error) for email, error in unsent.items()}
 
 
-def reminder_time(now: datetime, expires_in: timedelta) -> datetime:
+def reminder_time(deadline: datetime, expires_in: timedelta) -> datetime:
     """Return when to remind: when a quarter of the time is left, but a day before the end at most."""
-    return now + expires_in - min(expires_in / 4, EARLIEST)
+    return deadline - min(expires_in / 4, EARLIEST)
 
 
 def rule_for(release: Release) -> Rule:

@@ -106,6 +106,15 @@ class WaitingTask:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedToken:
+    """A task's token, encrypted."""
+
+    content: bytes
+    until: datetime
+    """When the task's own time is up, to the second."""
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleEvent:
     """One of a deployment's three parts; the first and the last are hooks."""
 
@@ -173,6 +182,12 @@ class Objects(Protocol):
     def write(self, uri: str, content: bytes, content_type: str) -> None:
         """Create or replace an object."""
 
+    def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
+        """Replace the object whose etag is `previous`, or create it where that is None; return the new etag.
+
+        Raises ConditionFailedError when somebody else has written it since.
+        """
+
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects under a prefix, in the order of their keys."""
 
@@ -182,12 +197,6 @@ class Releases(Protocol):
 
     def register(self, release_id: str, drop: Drop, execution_arn: str, now: datetime) -> str | None:
         """Create a record and claim its drop, both or neither; return another release that has the drop."""
-    def replace(self, uri: str, content: bytes, content_type: str, *, previous: str | None) -> str:
-        """Replace the object whose etag is `previous`, or create it where that is None; return the new etag.
-
-        Raises ConditionFailedError when somebody else has written it since.
-        """
-
 
     def claim_data(self, digest: str, release_id: str, code_digest: str) -> tuple[str, str] | None:
         """Claim a drop's content; return (release id, code digest) of the release that has it, if another."""
@@ -230,7 +239,7 @@ class Approvals(Protocol):
         """Return an approval, or None."""
 
     def open(self, approval: Approval, question: str, *, previous: str | None, now: datetime) -> None:
-        """Store an approval and name it in its release's record; supersede the previous one if it is pending.
+        """Store an approval, name it in its release's record and in the audit trail; supersede a pending previous one.
 
         `question` is what people are asked, without a link; it stands in the release's record beside the digest.
         Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
@@ -263,11 +272,11 @@ class Approvals(Protocol):
 class TaskTokens(Protocol):
     """Tokens of the tasks in which releases wait for people; sealed, so that who reads the table can't use them."""
 
-    def keep(self, release_id: str, turn: int, sealed: bytes, until: datetime) -> None:
+    def keep(self, release_id: str, turn: int, token: SealedToken) -> None:
         """Keep the token of the task in which a release waits for the `turn`-th time."""
 
-    def find(self, release_id: str, turn: int) -> bytes | None:
-        """Return a token, sealed, or None."""
+    def find(self, release_id: str, turn: int) -> SealedToken | None:
+        """Return a token, or None."""
 
 
 class Activity(Protocol):

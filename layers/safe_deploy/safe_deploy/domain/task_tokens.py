@@ -8,13 +8,12 @@ handed over.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
-from safe_deploy.domain.approval import KEPT_FOR
 from safe_deploy.domain.fields import Fields, parse_json
 from safe_deploy.domain.names import check_release_id
-from safe_deploy.domain.ports import Outside, WaitingTask
+from safe_deploy.domain.ports import Outside, SealedToken, WaitingTask
 from safe_deploy.errors import NotFoundError, TransientError
 
 LONGEST_SECONDS = 365 * 24 * 3600
@@ -42,29 +41,32 @@ class Asking:
         )
 
 
-def collect(release_id: str, turn: int, model_name: str, outside: Outside) -> bool:
-    """See that the token of a release's task is kept; return False when it was handed to somebody who lost it.
+def collect(release_id: str, turn: int, model_name: str, outside: Outside) -> datetime | None:
+    """See that the token of a release's task is kept; return when that task's time is up.
 
-    Raises TransientError when too many other releases ask at the same time.
+    None when it was handed to somebody who lost it. Raises TransientError when too many other releases ask at the same
+    time.
     """
     for _ in range(HANDED):
-        if outside.task_tokens.find(release_id, turn) is not None:
-            return True
+        if (kept := outside.task_tokens.find(release_id, turn)) is not None:
+            return kept.until
+        handed = outside.clock.now()  # a task's time runs from when it is handed out, and that is after this
         task = outside.activity.take()
         if task is None:
-            return outside.task_tokens.find(release_id, turn) is not None
-        _seal(task, model_name, outside)
-    if outside.task_tokens.find(release_id, turn) is not None:
-        return True
+            kept = outside.task_tokens.find(release_id, turn)
+            return kept.until if kept is not None else None
+        _seal(task, handed, model_name, outside)
+    if (kept := outside.task_tokens.find(release_id, turn)) is not None:
+        return kept.until
     raise TransientError(f"was handed {HANDED} tasks, none of them of release {release_id}")
 
 
 def open_token(release_id: str, turn: int, model_name: str, outside: Outside) -> str:
     """Return the token of a release's task. Raises NotFoundError."""
-    sealed = outside.task_tokens.find(release_id, turn)
-    if sealed is None:
+    kept = outside.task_tokens.find(release_id, turn)
+    if kept is None:
         raise NotFoundError(f"the task token of release {release_id} is gone")
-    return outside.keys.decrypt(sealed, encryption_context(model_name, release_id, turn))
+    return outside.keys.decrypt(kept.content, encryption_context(model_name, release_id, turn))
 
 
 def encryption_context(model_name: str, release_id: str, turn: int) -> dict[str, str]:
@@ -72,8 +74,8 @@ def encryption_context(model_name: str, release_id: str, turn: int) -> dict[str,
     return {"modelName": model_name, "releaseId": release_id, "turn": str(turn)}
 
 
-def _seal(task: WaitingTask, model_name: str, outside: Outside) -> None:
+def _seal(task: WaitingTask, handed: datetime, model_name: str, outside: Outside) -> None:
     asking = Asking.read(parse_json(task.input, "the task"), "the task")
     sealed = outside.keys.encrypt(task.token, encryption_context(model_name, asking.release_id, asking.turn))
-    until = outside.clock.now() + asking.expires_in + KEPT_FOR
-    outside.task_tokens.keep(asking.release_id, asking.turn, sealed, until)
+    until = (handed + asking.expires_in).replace(microsecond=0)
+    outside.task_tokens.keep(asking.release_id, asking.turn, SealedToken(sealed, until))

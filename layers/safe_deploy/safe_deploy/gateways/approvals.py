@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from safe_deploy.domain.approval import KEPT_FOR, Approval, Delivery, Holder
+from safe_deploy.domain.approval import KEPT_FOR, Approval, Delivery, Holder, asked
 from safe_deploy.domain.decision import ApprovalState, Decision, Rule
 from safe_deploy.domain.monitoring import iso, parse_time
 from safe_deploy.domain.release import State, may_precede
@@ -38,8 +38,9 @@ class TableApprovals:
         return None if item is None else from_item(item)
 
     def open(self, approval: Approval, question: str, *, previous: str | None, now: datetime) -> None:
-        """Store an approval, name it in its release's record with what is asked; supersede a pending previous one.
+        """Store an approval, name it in its release's record with what is asked, and in the audit trail, all or none.
 
+        A pending previous one is superseded.
         Raises ConditionFailedError when the previous one has been decided, IllegalTransitionError when the
         release is past asking.
         """
@@ -61,6 +62,7 @@ class TableApprovals:
                 )
             },
             {"Put": self.table.put_request(approval_key(approval.approval_id), to_item(approval), ABSENT)},
+            self._audit().append_request(approval.release_id, *asked(approval, previous), now),
         ]
         if previous is not None:
             superseded = {"state": str(ApprovalState.SUPERSEDED)}
@@ -74,7 +76,7 @@ class TableApprovals:
         try:
             self.table.transact(*writes)
         except TransactionRefusedError as error:
-            if previous is not None and error.failed[2]:
+            if previous is not None and error.failed[-1]:
                 raise ConditionFailedError(f"approval {previous} has been decided") from error
             raise IllegalTransitionError(f"release {approval.release_id} can't be asked about any more") from error
 

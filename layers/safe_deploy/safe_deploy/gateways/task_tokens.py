@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from safe_deploy.domain.approval import KEPT_FOR
+from safe_deploy.domain.ports import SealedToken
 from safe_deploy.gateways.table import Key, Table
 
 
@@ -13,14 +15,17 @@ class TableTaskTokens:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def keep(self, release_id: str, turn: int, sealed: bytes, until: datetime) -> None:
+    def keep(self, release_id: str, turn: int, token: SealedToken) -> None:
         """Keep the token of the task in which a release waits for the `turn`-th time."""
-        self.table.put(_key(release_id, turn), {"sealed": sealed, "expiresAt": int(until.timestamp())})
+        item = {"sealed": token.content, "expiresAt": int((token.until + KEPT_FOR).timestamp())}
+        self.table.put(_key(release_id, turn), item)
 
-    def find(self, release_id: str, turn: int) -> bytes | None:
-        """Return a token, sealed, or None."""
+    def find(self, release_id: str, turn: int) -> SealedToken | None:
+        """Return a token, or None."""
         item = self.table.get(_key(release_id, turn))
-        return None if item is None else item["sealed"]
+        if item is None:
+            return None
+        return SealedToken(item["sealed"], datetime.fromtimestamp(int(item["expiresAt"]), UTC) - KEPT_FOR)
 
 
 def _key(release_id: str, turn: int) -> Key:
