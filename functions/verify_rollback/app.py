@@ -11,6 +11,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from safe_deploy import config, observability
 from safe_deploy.domain.fields import Fields
+from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.monitoring import iso
 from safe_deploy.domain.names import Names, check_release_id
 from safe_deploy.domain.ports import Outside
@@ -44,13 +45,13 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
     """Return {"passed", "differences", "serving"}; a difference is a sentence."""
     outside = outside or aws()
     request, model = Request.from_event(event), config.model_name()
-    version = outside.functions.version(request.version)
+    alias = outside.functions.live()
+    version = moved_on(request.left, alias, outside) or outside.functions.version(request.version)
     expected = Expected(
         version,
         Names.of(model, version.release_id) if version.serves else None,
         Names.of(model, request.left) if request.left else None,
     )
-    alias = outside.functions.live()
     found = differences(expected, alias, outside.endpoints)
     answer = {"passed": not found, "differences": found, "serving": serving_words(alias)}
     if request.left and outside.releases.find(request.left) is not None:
@@ -58,3 +59,13 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         outside.releases.update(request.left, {"productionCheck": {**answer, "at": iso(now)}}, now)
     logger.info("production read back", extra={"expected": request.version, "answer": answer})
     return answer
+
+
+def moved_on(left: str | None, alias: Alias, outside: Outside) -> LiveVersion | None:
+    """Return what serves if who stopped a release's shift has gone on from there to a release that they named."""
+    tried = outside.releases.find(left) if left else None
+    served = outside.releases.find(alias.main.release_id) if alias.main.serves else None
+    if tried is None or served is None:
+        return None
+    stopped, restored = tried.item.get("stoppedBy") or {}, served.item.get("restored") or {}
+    return alias.main if stopped and stopped["rollbackId"] == restored.get("rollbackId") else None

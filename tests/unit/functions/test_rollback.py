@@ -331,6 +331,9 @@ def test_a_release_named_during_a_shift_is_gone_to_from_what_served_and_not_from
     told: dict[str, Any] = {name: answer[name] for name in ("from", "to", "note")}
     close(shifting, **told)
 
+    late = verify(shifting, "3", THIRD)
+    assert late["passed"], "the third's own execution may look only now, and expects the second still"
+
     left, tried = outside.releases.get(SECOND), outside.releases.get(THIRD)
     assert (left.state, left.keeper, left.item["rollback"]["toReleaseId"]) == (State.ROLLED_BACK, EXECUTION, FIRST)
     assert (tried.state, tried.keeper, "rollback" in tried.item) == (State.ROLLED_BACK, "", False)
@@ -481,6 +484,14 @@ def test_every_difference_is_a_sentence(back: Story, change: Callable[[Story], A
     assert not answer["passed"]
     assert words in "; ".join(answer["differences"])
     assert back.outside.releases.get(SECOND).item["productionCheck"]["differences"] == answer["differences"]
+
+
+def test_what_an_earlier_way_back_had_restored_is_not_what_this_one_went_to(back: Story) -> None:
+    """GIVEN one came back to the first once WHEN a later way forward did not arrive THEN that is a difference."""
+    close(back)
+    back.outside.releases.update(SECOND, {"stoppedBy": {"rollbackId": "rollback-2"}}, START)
+    assert "sends 0% of the traffic to version 3" in "; ".join(verify(back, "3", SECOND)["differences"])
+    assert "sends 0% of the traffic to version 3" in "; ".join(verify(back, "3", FIRST)["differences"])
 
 
 def test_where_nothing_was_live_before_only_the_alias_counts(story: Story) -> None:
