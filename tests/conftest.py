@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile(settings.get_current_profile_name(), deadline=None)
-"""Whichever profile is in use: an example on a busy machine may take long."""
+settings.register_profile(
+    settings.get_current_profile_name(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+"""Whichever profile is in use: an example on a busy machine may take long, and so may its making."""
 settings.register_profile("fast", max_examples=10)
 """For `make test-fast`; `make test` tries the usual hundred."""
 
