@@ -1,4 +1,4 @@
-"""How tests share a machine: a file's tests stay together, and those of one deployed app do, too."""
+"""How tests share a machine: a file's tests stay together."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ settings.register_profile(
 settings.register_profile("fast", max_examples=10)
 """For `make test-fast`; `make test` tries the usual hundred."""
 
-SHARES_ONE_APP = ("tests/e2e/test_bad_drops.py", "tests/e2e/test_releases.py")
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Name the group that one worker takes, the longest groups first; xdist reads the names right after us."""
     for item in items:
-        file = item.nodeid.split("::", 1)[0]
-        item.add_marker(pytest.mark.xdist_group("app" if file in SHARES_ONE_APP else file))
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::", 1)[0]))
     items.sort(key=_turn)
 
 

@@ -1,4 +1,4 @@
-"""One local AWS and one deployed stack for all end-to-end tests; the steps that a person would take."""
+"""One local AWS and one deployed stack for each file of end-to-end tests; the steps that a person would take."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,25 +31,38 @@ PROVABLE: dict[str, Any] = {
 }
 """A canary, for the section of policy.json, that can be proven in its 40 seconds, on a busy machine, too."""
 
+PATIENT: dict[str, Any] = {"devTest": {"maximumLatencyMilliseconds": 5000}}
+"""Changes of policy.json: what is slow because the machine is busy is not the model's fault."""
+
 UNHURRIED = "LatencyAlarmMilliseconds=29000"
 """A busy machine may stand still for the two seconds after which the alarm on latency would end a release."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS in a process of its own, for every story that doesn't mind the others."""
+    """A local AWS in a process of its own, for one file: what its app does every hour takes no time from the next."""
     with local_aws(tmp_path_factory.mktemp("localaws")) as running:
         yield running
 
 
 @contextmanager
-def local_aws(home: Path) -> Iterator[LocalAws]:
+def local_aws(home: Path, time_scale: float = TIME_SCALE) -> Iterator[LocalAws]:
     """Run a local AWS. Nothing of it survives."""
-    running = LocalAws.start(home, TIME_SCALE)
+    running = LocalAws.start(home, time_scale)
     yield running
     running.stop()
-    left = subprocess.run(["pgrep", "-f", str(home)], capture_output=True, text=True, check=False).stdout.split()
-    assert not [pid for pid in left if int(pid) != os.getpid()], "localaws left processes behind"
+    assert not processes_of(home), "localaws left processes behind"
+
+
+def processes_of(home: Path, patience: float = 20) -> list[str]:
+    """The processes with a folder in their command line; what is just ending gets a moment."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = subprocess.run(["pgrep", "-f", str(home)], capture_output=True, text=True, check=False).stdout.split()
+        left = [pid for pid in found if int(pid) != os.getpid()]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 @dataclass
@@ -74,7 +88,7 @@ class App:
         self.stack.drop(name, files, manifest)
         return Execution.newest(self.stack, self.machine, before)
 
-    def ended(self, execution: Execution, patience: float = 200) -> dict[str, Any]:
+    def ended(self, execution: Execution, patience: float = 300) -> dict[str, Any]:
         """How an execution ended."""
         return execution.follow(lambda _step: None, patience=patience)
 
@@ -106,7 +120,7 @@ class App:
                     return plain(item)
         raise DemoError(f"no release is recorded for {execution.arn}")
 
-    def asked(self, execution: Execution, patience: float = 200) -> str:
+    def asked(self, execution: Execution, patience: float = 300) -> str:
         """Wait for the approval mail of an execution's release; its link."""
         found: list[str] = []
 
@@ -190,14 +204,9 @@ Deploy = Callable[..., App]
 MakeSource = Callable[..., Path]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
     """Build and deploy an app from a source tree, with the real SAM CLI."""
-    return deployer(aws, tmp_path_factory)
-
-
-def deployer(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
-    """What builds and deploys on a local AWS."""
 
     def deployed(source: Path, stack_name: str, model_name: str, *parameters: str) -> App:
         stack = Stack(aws, stack_name, source, tmp_path_factory.mktemp("build"))
@@ -209,15 +218,10 @@ def deployer(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
     return deployed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(deploy: Deploy, taxi_source: MakeSource) -> App:
     """The shipped app with the taxi model."""
-    return taxi_app(deploy, taxi_source)
-
-
-def taxi_app(deploy: Deploy, taxi_source: MakeSource) -> App:
-    """The shipped app with the taxi model; what is slow because the machine is busy is not the model's fault."""
-    return deploy(taxi_source(devTest={"maximumLatencyMilliseconds": 5000}), "taxi-fare", "taxi-fare")
+    return deploy(taxi_source(**PATIENT), "taxi-fare", "taxi-fare")
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,73 @@
-"""Releases on the local AWS: two at once, the same twice, another model; callers; permissions."""
+"""Drops on the local AWS: bad ones, two at once, the same twice, another model; callers; permissions.
+
+The tests tell one story of one app and run in their order.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
 from demo.release import decide, open_page
 from demo.stack import LocalAws
 from demo.traffic import SignedClient
-from tests.e2e.conftest import App, Deploy, MakeSource
+from tests.e2e.conftest import PATIENT, App, Deploy, MakeSource
 from tests.e2e.iam import denied, used
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROW = "13.5,2.9,1,1,0.0"
+HEADER = (
+    "vendor_id,pickup_datetime,dropoff_datetime,passenger_count,trip_distance,rate_code_id,store_and_fwd_flag,"
+    "pickup_location_id,dropoff_location_id,payment_type,fare_amount,extra,mta_tax,tip_amount,tolls_amount,"
+    "improvement_surcharge,total_amount,congestion_surcharge"
+)
 
 
-@pytest.fixture(scope="session")
+def without(trips: bytes, column: str) -> bytes:
+    """The same drop without one column."""
+    rows = [line.split(",") for line in trips.decode().splitlines()]
+    at = rows[0].index(column)
+    return "\n".join(",".join(row[:at] + row[at + 1 :]) for row in rows).encode()
+
+
+def with_nonsense(trips: bytes, share: float) -> bytes:
+    """The same drop with a share of its rows made unparsable."""
+    lines = trips.decode().splitlines()
+    broken = int(len(lines) * share)
+    return "\n".join([lines[0], *("not,a,trip" for _ in range(broken)), *lines[1 + broken :]]).encode()
+
+
+def test_bad_drops_are_refused_in_words_and_leave_nothing(app: App, trips: dict[int, bytes]) -> None:
+    """All at once, as a bad day would have it."""
+    good = trips[2018]
+    cases: dict[str, tuple[dict[str, bytes], dict[str, Any] | bytes | None, str, list[str]]] = {
+        "not-json": ({"a.csv": good}, b"{files: [a.csv]}", "DropRefused", ["manifest.json", "JSON"]),
+        "missing-file": ({"a.csv": good}, {"files": ["b.csv"]}, "DropRefused", ["b.csv"]),
+        "no-files": ({}, {"files": []}, "DropRefused", ["files"]),
+        "unknown-key": ({"a.csv": good}, {"files": ["a.csv"], "file": 1}, "DropRefused", ["file"]),
+        "missing-column": ({"a.csv": without(good, "total_amount")}, None, "ReleaseFailed", ["total_amount"]),
+        "nonsense": ({"a.csv": with_nonsense(good, 0.3)}, None, "ReleaseFailed", ["refused", "%"]),
+        "empty": ({"a.csv": b""}, None, "DropRefused", ["a.csv", "empty"]),
+        "header-only": ({"a.csv": f"{HEADER}\n".encode()}, None, "ReleaseFailed", ["a.csv"]),
+    }
+    running = {name: app.drop(name, files, manifest) for name, (files, manifest, _, _) in cases.items()}
+    for name, (_, _, error, words) in cases.items():
+        ended = app.ended(running[name])
+        assert (ended["status"], ended["error"]) == ("FAILED", error), f"{name}: {ended}"
+        release = app.release_of(running[name])
+        told = json.dumps(app.mails_about(release["releaseId"]))
+        missing = [word for word in words if word not in told]
+        assert not missing, f"{name}: the mail doesn't say {missing}: {told}"
+    assert app.sagemaker_resources() == set()
+    assert app.lock_holder() is None
+    assert app.alias()["FunctionVersion"] == "1", "the alias was never moved"
+
+
+@pytest.fixture(scope="module")
 def live(app: App, trips: dict[int, bytes]) -> str:
     """Two drops at once: one becomes the first release, the other's yes is void, and it is asked about afresh."""
     client = SignedClient(app.stack.outputs["ApiUrl"])
@@ -116,7 +165,7 @@ def test_a_rejected_release_tells_the_reason_and_leaves_the_champion(
 
 
 def test_another_model_needs_only_another_model_folder(deploy: Deploy, toy_source: MakeSource) -> None:
-    source = toy_source()
+    source = toy_source(**PATIENT)
     toy = deploy(source, "parcels", "parcels")
     samples = sorted((source / "model" / "samples").glob("*.csv*"))
     execution = toy.drop("parcels", {samples[0].name: samples[0].read_bytes()})
@@ -149,7 +198,7 @@ def test_the_alarm_fires_and_mails_when_the_model_fails(app: App, live: str) -> 
         EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
     client, alarms = SignedClient(app.stack.outputs["ApiUrl"]), aws.client("cloudwatch")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     fired: list[str] = []
     while not fired and time.monotonic() < deadline:
         assert client.predict(ROW).status == 500, "a model that fails is a failure, not an answer"
@@ -157,6 +206,7 @@ def test_the_alarm_fires_and_mails_when_the_model_fails(app: App, live: str) -> 
         described = alarms.describe_alarms(**named)["CompositeAlarms"]
         fired = [alarm["AlarmName"] for alarm in described if alarm["StateValue"] == "ALARM"]
     assert fired, described
+    deadline = time.monotonic() + 60
     told: list[object] = []
     while not told and time.monotonic() < deadline:
         told = [mail for mail in app.mails_about(fired[0]) if str(mail.get("subject", "")).startswith("ALARM")]

@@ -11,9 +11,6 @@ import pytest
 from demo.traffic import Traffic, rows_of
 from tests.e2e.conftest import PROVABLE, Deploy, MakeSource
 from tests.e2e.faults.whole import Whole
-from tests.e2e.safety.conftest import aws, deploy
-
-__all__ = ["aws", "deploy", "whole"]
 
 FAULTY: dict[str, Any] = {**PROVABLE, "shareMargin": 0.2, "latencyTolerance": 1.0, "predictionTolerance": 0.5}
 """As few as eight requests a second prove it, while all is busy, and slow answers are judged, too."""

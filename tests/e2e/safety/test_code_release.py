@@ -12,10 +12,10 @@ import pytest
 
 from demo.release import Execution, decide, open_page
 from demo.traffic import SignedClient, Traffic, rows_of
-from tests.e2e.conftest import PROVABLE, App, Deploy, MakeSource
+from tests.e2e.conftest import PATIENT, PROVABLE, App, Deploy, MakeSource
 from tests.e2e.iam import denied
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 MODEL = "parcels-code"
 CODE = {"release": "code", "description": "Say which code answers"}
@@ -80,7 +80,7 @@ class Changed:
 @pytest.fixture(scope="module")
 def changed(deploy: Deploy, toy_source: MakeSource) -> Changed:
     """The toy model, live; its code as it was first deployed."""
-    source = toy_source(production={"graceMinutes": 2}, canary={**PROVABLE, **HOLD})
+    source = toy_source(production={"graceMinutes": 2}, canary={**PROVABLE, **HOLD}, **PATIENT)
     app = deploy(source, MODEL, MODEL)
     samples = source / "model" / "samples"
     execution = app.drop("parcels", {"parcels.csv.gz": (samples / "parcels.csv.gz").read_bytes()})

@@ -9,9 +9,9 @@ import pytest
 
 from demo.release import Execution
 from demo.traffic import Traffic, rows_of
-from tests.e2e.conftest import SAMPLES, App, Deploy, MakeSource
+from tests.e2e.conftest import PATIENT, SAMPLES, App, Deploy, MakeSource
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 LONG = {"type": "canary", "percent": 10, "minutes": 40}
 """On a busy machine a look may take some ten seconds, which are as many minutes here."""
 
@@ -20,8 +20,7 @@ LONG = {"type": "canary", "percent": 10, "minutes": 40}
 def champion(deploy: Deploy, taxi_source: MakeSource, trips: dict[int, bytes]) -> tuple[App, str]:
     """An app of its own, with a first release."""
     # Out of the analysis's way: the alarm on failures would stop a bad candidate, too; hooks, a busy machine's.
-    source = taxi_source(devTest={"maximumLatencyMilliseconds": 5000})
-    app = deploy(source, "shifts", "shifts", "ErrorPercentAlarm=100")
+    app = deploy(taxi_source(**PATIENT), "shifts", "shifts", "ErrorPercentAlarm=100")
     first = app.drop("first", {"a.csv": trips[2018]})
     app.approve(app.asked(first))
     return app, str(json.loads(app.succeeded(first)["output"])["releaseId"])

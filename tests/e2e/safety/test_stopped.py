@@ -15,7 +15,7 @@ from demo.traffic import SignedClient
 from tests.e2e.conftest import App
 from tests.e2e.iam import denied
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROW = "13.5,2.9,1,1,0.0"
 
