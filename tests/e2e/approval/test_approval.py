@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from botocore.exceptions import ClientError
 from cli.__main__ import main
 from demo.release import Execution, mails, open_page
 from tests.approval.scanner import scan
-from tests.e2e.conftest import App, Deploy, MakeSource
+from tests.e2e.conftest import PATIENT, App, Deploy, MakeSource
 from tests.e2e.iam import denied
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 MODEL = "parcels-asks"
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -42,14 +43,18 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(deploy: Deploy, toy_source: MakeSource) -> Asked:
     """A release of the toy model, whose approvers got personal links."""
-    source = toy_source()
+    source = toy_source(**PATIENT)
     app = deploy(source, MODEL, MODEL, f"ApproverEmails={ADA},{BOB}", "SenderEmail=releases@example.com")
     app.stack.aws.client("sesv2").create_email_identity(EmailIdentity="releases@example.com")  # as operators have to
     sample = next(iter(sorted((source / "model" / "samples").glob("*.csv*"))))
     execution = app.drop("first", {sample.name: sample.read_bytes()})
     app.asked(execution)
     release_id = str(app.release_of(execution)["releaseId"])
-    return Asked(app, execution, release_id, personal_links(app, release_id))
+    deadline = time.monotonic() + 60
+    while not {ADA, BOB} <= set(links := personal_links(app, release_id)):
+        assert time.monotonic() < deadline, f"mails with links came to {list(links)} alone"
+        time.sleep(0.2)
+    return Asked(app, execution, release_id, links)
 
 
 def personal_links(app: App, release_id: str) -> dict[str, str]:
@@ -69,7 +74,7 @@ def over_http(method: str, url: str, form: dict[str, str] | None, address: str, 
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "http" or parts.hostname != "localhost":
         return 0, ""
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20, source_address=(address, 0))
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60, source_address=(address, 0))
     headers = {"User-Agent": agent}
     if form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"

@@ -8,7 +8,7 @@ from tests.e2e.faults.rows import keep
 from tests.e2e.faults.states import words_of
 from tests.e2e.faults.whole import Fault, Seen, Whole
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 MACHINE = "*:role/parcels-Release*"
 DATA_ONLY = ("Prepare Data", "Train Model", "Register Model", "Check Gates")
 """States that a release of code alone, which is quicker, doesn't come to."""
@@ -98,6 +98,7 @@ def test_a_job_that_dies_ends_the_release(whole: Whole, state: str, job: str) ->
 
 
 def test_a_job_that_is_stopped_by_hand_ends_the_release(whole: Whole) -> None:
+    """A long one: it must still run when somebody comes to stop it."""
     sagemaker = whole.app.stack.aws.client("sagemaker")
     stopped: list[str] = []
 
@@ -109,7 +110,7 @@ def test_a_job_that_is_stopped_by_hand_ends_the_release(whole: Whole) -> None:
                 sagemaker.stop_training_job(TrainingJobName=name)
                 stopped.append(name)
 
-    seen = whole.release("stopped-job", during=stop)
+    seen = whole.release("stopped-job", during=stop, overrides={"hyperparameters": {"num_round": 20_000}})
     assert stopped
     keep(whole.judged(seen, "Train Model", "its job is stopped by hand", "Release Failed", strikes=False))
 

@@ -67,11 +67,12 @@ class Whole:
         self.drops += 1
         return {"parcels.csv": "\n".join([self.lines[0], *self.lines[1 + self.drops : ROWS + self.drops], ""]).encode()}
 
-    def begin(self, name: str, *, code: bool = False) -> Seen:
+    def begin(self, name: str, *, code: bool = False, overrides: dict[str, Any] | None = None) -> Seen:
         """Drop data, or ask for changed code to be released with the champion's model; the release that begins."""
         began = time.monotonic()
         if not code:
-            return Seen(self.app.drop(name, self.data()), began)
+            files = self.data()
+            return Seen(self.app.drop(name, files, {"files": [*files], "overrides": overrides or {}}), began)
         self.drops += 1
         functions, function = self.app.stack.aws.client("lambda"), self.app.stack.outputs["PredictFunctionName"]
         functions.update_function_configuration(FunctionName=function, MemorySize=FIRST_MEMORY + 8 * self.drops)
@@ -84,13 +85,14 @@ class Whole:
         *faults: Fault,
         during: Callable[[Seen], None] = lambda _: None,
         code: bool = False,
+        overrides: dict[str, Any] | None = None,
     ) -> Seen:
         """Make a release with faults, from the drop to its end; `during` is called again and again meanwhile."""
         aws = self.app.stack.aws
         waiting = {when: [fault for fault in faults if fault.when == when] for when in (START, YES, TRAFFIC)}
         for fault in waiting.pop(START):
             self._inject(fault)
-        seen = self.begin(name, code=code)
+        seen = self.begin(name, code=code, overrides=overrides)
         seen.faults, approved = len(faults), False
 
         def inject(when: str) -> None:
@@ -151,7 +153,7 @@ class Whole:
         seen = self.release(
             name, Fault("task", {"kind": "hold", "made": made}, {"state": state}, {"times": 1}), during=stop, code=code
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not self._told(self.release_id(seen)):
             time.sleep(0.2)
         return seen
@@ -196,7 +198,7 @@ class Whole:
         subjects = [str(mail.get("subject", "")) for mail in self.app.mails_about(release)]
         return [ID.sub("candidate", s).replace("parcels: ", "") for s in subjects if "asks for" not in s]
 
-    def left_behind(self, patience: float = 10) -> list[str]:
+    def left_behind(self, patience: float = 60) -> list[str]:
         """What isn't the live release's; what is just being deleted gets a moment."""
         deadline = time.monotonic() + patience
         while True:
