@@ -237,8 +237,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--interactive", action="store_true", help="print the approval link and wait for your click")
     parser.add_argument("--keep", action="store_true", help="leave localaws running at the end, until Ctrl-C")
     parser.add_argument("--port", type=int, default=0, help="port of localaws (default: a free one)")
-    parser.add_argument("--rate", type=float, default=15.0, help="requests a second of live traffic")
-    parser.add_argument("--time-scale", type=float, default=30.0, help="AWS seconds that pass in a real one")
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second of live traffic")
+    parser.add_argument("--time-scale", type=float, default=20.0, help="AWS seconds that pass in a real one")
     parser.add_argument("--home", type=Path, default=ROOT / ".localaws" / "demo", help="where localaws writes")
     return parser.parse_args(arguments)
 

@@ -33,7 +33,7 @@ class Execution:
         self._entered: dict[str, float] = {}
 
     @classmethod
-    def newest(cls, stack: Stack, machine: str, besides: set[str], patience: float = 30) -> Execution:
+    def newest(cls, stack: Stack, machine: str, besides: set[str], patience: float = 60) -> Execution:
         """Wait for an execution of `machine` that isn't among `besides`."""
         client = stack.aws.client("stepfunctions")
         deadline = time.monotonic() + patience
@@ -128,7 +128,7 @@ class _Form(HTMLParser):
 def open_page(link: str) -> tuple[int, str, dict[str, str]]:
     """GET a page: status, text, headers in lower case."""
     try:
-        with urllib.request.urlopen(link, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(link, timeout=60) as answer:  # noqa: S310
             return answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.headers.items()}
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), {k.lower(): v for k, v in error.headers.items()}
@@ -156,7 +156,7 @@ def decide(link: str, *, decision: str, model_name: str, name: str, reason: str 
         headers={"Content-Type": "application/x-www-form-urlencoded", "Origin": origin},
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -62,10 +62,10 @@ class LocalAws:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(timeout=30)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=60)
 
     def environment(self) -> dict[str, str]:
         """By which AWS's tools find it."""
@@ -93,7 +93,7 @@ class LocalAws:
 
     def read(self, path: str) -> Any:
         """A JSON page of localaws itself, such as the inbox."""
-        with urllib.request.urlopen(f"{self.endpoint}{path}", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.endpoint}{path}", timeout=60) as answer:  # noqa: S310
             return json.load(answer)
 
     def inject(self, place: str, effect: dict[str, Any], match: dict[str, Any] | None = None, **often: int) -> str:
@@ -115,13 +115,13 @@ class LocalAws:
         request = urllib.request.Request(  # noqa: S310
             f"{self.endpoint}/_localaws/faults{rest}", body, {"Content-Type": "application/json"}, method=method
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)
 
     def post(self, path: str) -> None:
         """Press a button on localaws's own page."""
         request = urllib.request.Request(f"{self.endpoint}{path}", data=b"", method="POST")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60):  # noqa: S310
             pass
 
 
