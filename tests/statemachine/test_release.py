@@ -512,7 +512,7 @@ def test_a_throttled_call_is_tried_again(state: str) -> None:
     assert outcome.path[-1] == "Release Live"
 
 
-THERE = TaskError("SageMaker.AmazonSageMakerException", 'Cannot create already existing thing "arn:…".')
+THERE = TaskError("SageMaker.SageMakerException", 'Cannot create already existing thing "arn:…".')
 """What SageMaker says, whatever it was that is there."""
 REGISTERED = TaskError("ApplicationAutoScaling.ValidationException", TAGGED_TWICE)
 CHANGED = TaskError("Lambda.PreconditionFailedException", "the revision has changed")

@@ -327,7 +327,7 @@ LOST = TaskError("States.Timeout", "")
 
 @pytest.mark.parametrize("state", ["Create Model", "Configure Production Endpoint", "Create Production Endpoint"])
 def test_what_a_call_whose_answer_was_lost_has_made_is_there(state: str) -> None:
-    there = TaskError("SageMaker.AmazonSageMakerException", 'Cannot create already existing thing "arn:…".')
+    there = TaskError("SageMaker.SageMakerException", 'Cannot create already existing thing "arn:…".')
     outcome = rollback(ANEW, **{state.replace(" ", "_"): [LOST, *[there] * 5]})
     assert outcome.path[-1] == "Production Restored"
     assert "Clean Up" not in outcome.path

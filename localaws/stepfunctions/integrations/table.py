@@ -102,8 +102,7 @@ def _optimized() -> dict[tuple[str, str], Action]:
     events = Api("events", "PutEvents", _EVENTS, any_json=frozenset({"Detail"}))
     start = Api("stepfunctions", "StartExecution", _STATES, epoch_millis, frozenset({"Input"}))
     items = {name: Api("dynamodb", name, _DYNAMODB) for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")}
-    sagemaker = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "CreateModel")
-    endpoints = ("CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint")
+    jobs = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob")
     table: dict[tuple[str, str], Action] = {
         ("lambda", "invoke"): Invoke(invoke),
         ("sns", "publish"): Call(publish),
@@ -111,7 +110,8 @@ def _optimized() -> dict[tuple[str, str], Action]:
         ("states", "startExecution"): Call(start),
     }
     table |= {("dynamodb", _camel(name)): Call(api) for name, api in items.items()}
-    return table | {("sagemaker", _camel(name)): Call(_sagemaker(name)) for name in sagemaker + endpoints}
+    # Models and endpoints only by aws-sdk: which of their members the optimized integration takes isn't known for sure.
+    return table | {("sagemaker", _camel(name)): Call(_sagemaker(name)) for name in jobs}
 
 
 @cache

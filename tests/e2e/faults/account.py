@@ -108,7 +108,7 @@ class Account:
     def create_endpoint(self, request: Request) -> None:
         name, endpoints = request["EndpointName"], self.story.outside.endpoints.endpoints
         if name in endpoints:
-            raise TaskError("SageMaker.AmazonSageMakerException", f"Cannot create already existing endpoint {name}")
+            raise TaskError("SageMaker.SageMakerException", f"Cannot create already existing endpoint {name}")
         endpoints[name] = Endpoint(name, "InService", 100 if name.endswith("-prod") else 0)
 
     def describe_endpoint(self, request: Request) -> Request:
@@ -209,7 +209,7 @@ class Account:
 
     def _once(self, names: set[str], name: str, what: str) -> None:
         if name in names:
-            raise TaskError("SageMaker.AmazonSageMakerException", f"Cannot create already existing {what} {name}")
+            raise TaskError("SageMaker.SageMakerException", f"Cannot create already existing {what} {name}")
         names.add(name)
 
 

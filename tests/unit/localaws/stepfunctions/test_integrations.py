@@ -55,12 +55,9 @@ CAN = [
     "sagemaker:createTrainingJob.sync",
     "sagemaker:createProcessingJob.sync",
     "sagemaker:createTransformJob.sync",
-    "sagemaker:createModel",
-    "sagemaker:createEndpointConfig",
-    "sagemaker:createEndpoint",
-    "sagemaker:updateEndpoint",
     "states:startExecution",
     "states:startExecution.sync:2",
+    "aws-sdk:sagemaker:createEndpointConfig",
     "aws-sdk:s3:listObjectsV2",
     "aws-sdk:sfn:stopExecution",
     "aws-sdk:eventbridge:putRule",
@@ -72,7 +69,11 @@ CAN_NOT = [
     "lambda:invoke.sync",
     "lambda:invoke.waitForIt",
     "states:startExecution.sync",
+    "sagemaker:createModel",
     "sagemaker:createModel.sync",
+    "sagemaker:createEndpointConfig",
+    "sagemaker:createEndpoint",
+    "sagemaker:updateEndpoint",
     "sagemaker:createTrainingJob.waitForTaskToken",
     "dynamodb:query",
     "batch:submitJob.sync",
@@ -102,7 +103,7 @@ def complaints(resource: str, arguments: Any) -> list[tuple[str, str]]:
 
 def test_literal_arguments_are_held_against_the_api() -> None:
     variants = [{"VariantName": "v", "Oops": 1}, "{% $variant %}"]
-    said = complaints("sagemaker:createEndpointConfig", {"ProductionVariants": variants})
+    said = complaints("aws-sdk:sagemaker:createEndpointConfig", {"ProductionVariants": variants})
     assert said == [
         ("Arguments", "The field 'EndpointConfigName' is required but was missing"),
         ("Arguments/ProductionVariants[0]/Oops", "The field 'Oops' is not supported by Step Functions"),
@@ -110,7 +111,7 @@ def test_literal_arguments_are_held_against_the_api() -> None:
 
 
 def test_an_expression_is_not_held_against_it() -> None:
-    assert complaints("sagemaker:createEndpointConfig", "{% $all %}") == []
+    assert complaints("aws-sdk:sagemaker:createEndpointConfig", "{% $all %}") == []
     assert complaints("lambda:invoke", {"FunctionName": "{% $f %}", "Payload": {"any": ["thing", 1]}}) == []
 
 
