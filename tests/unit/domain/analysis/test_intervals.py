@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safe_deploy.domain.analysis.intervals import log_evidence, quantile_counts, rate_interval
-from safe_deploy.domain.analysis.passing import Proofs
+from safe_deploy.domain.analysis.passing import Proofs, packed
 from safe_deploy.domain.analysis.sketch import Sketch
 
 
@@ -86,7 +86,7 @@ def test_bounds_beyond_the_ends_are_infinite() -> None:
 def blocks(proofs: Proofs, draw: random.Random, champion: float, candidate: float, count: int) -> Any:
     for _ in range(count):
         for served, rate in ((False, champion), (False, champion), (True, candidate)):
-            proofs.observe(served, (int(draw.random() < rate),))
+            proofs.observe(served, packed([draw.random() < rate]))
         proofs.close((champion,))
         yield proofs.evidence
 
@@ -111,6 +111,6 @@ def test_one_version_alone_proves_nothing(errors: list[bool]) -> None:
     for served in (False, True):
         proofs = Proofs(0.01, 1, 0.05)
         for error in errors:
-            proofs.observe(served, (error,))
+            proofs.observe(served, packed([error]))
             proofs.close((0.01,))
         assert proofs.evidence == 1

@@ -19,13 +19,14 @@ from typing import Any, Self
 
 from safe_deploy.domain.analysis.errors import Errors
 from safe_deploy.domain.analysis.latency import Latency
+from safe_deploy.domain.analysis.metric import Metric
 from safe_deploy.domain.analysis.observation import CANDIDATE, CHAMPION, Observation
 from safe_deploy.domain.analysis.policy import AnalysisPolicy
 from safe_deploy.domain.analysis.predictions import Predictions
 from safe_deploy.domain.analysis.verdict import Finding, Status, Verdict
 from safe_deploy.errors import InvalidRequestError
 
-VERSION = 1
+VERSION = 2
 MOMENT = 500
 """Requests of one moment that are taken as simultaneous; the bound of what a state has to hold."""
 
@@ -44,9 +45,7 @@ class Analysis:
         self._latency = None if slower is None else Latency(weight, slower, margin, level)
         self._predictions = None if moved is None else Predictions(weight, moved, margin, level)
         given = {"errors": self._errors, "latency": self._latency, "predictions": self._predictions}
-        self._metrics: dict[str, Errors | Latency | Predictions] = {
-            name: metric for name, metric in given.items() if metric is not None
-        }
+        self._metrics: dict[str, Metric] = {name: metric for name, metric in given.items() if metric is not None}
         self._time = -math.inf
         self._held = 0
         self._is_due = False

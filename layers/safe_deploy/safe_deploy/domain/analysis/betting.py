@@ -28,9 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import exp, floor, log
 from operator import mul
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from safe_deploy.domain.analysis.intervals import log_evidence, rate_interval
+from safe_deploy.domain.analysis.kept import Kept
 
 RESERVE = 0.1
 """Share of the capital that is kept back for later starts."""
@@ -71,10 +72,10 @@ def factors(ratios: Sequence[float], share: Share) -> Factors:
     return Factors(tuple(scales), tuple(map(mul, scales, ratios)))
 
 
-class Weight:
+class Weight(Kept):
     """The candidate's share of the traffic: as asked, until the requests say that it is less."""
 
-    __slots__ = ("_candidates", "_due", "_requests", "asked", "assumed")
+    __slots__ = STATE = ("asked", "assumed", "_requests", "_candidates", "_due")
 
     def __init__(self, asked: float) -> None:
         self.asked = asked
@@ -98,31 +99,16 @@ class Weight:
             seen = (self._candidates + DOUBT * self.asked) / (self._requests + DOUBT)
             self.assumed = Share(self.asked, _rounded(seen) if seen < self.asked else self.asked)
 
-    def to_state(self) -> dict[str, Any]:
-        """Return the weight and its counts as plain values."""
-        return {
-            "asked": self.asked,
-            "assumed": list(self.assumed),
-            "requests": self._requests,
-            "candidates": self._candidates,
-            "due": self._due,
-        }
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """Take over a state that `to_state` gave; return the weight."""
-        self.asked, self.assumed, self._due = state["asked"], Share(*state["assumed"]), state["due"]
-        self._requests, self._candidates = state["requests"], state["candidates"]
-        return self
-
 
 def _rounded(share: float) -> float:
     return exp(floor(log(max(share, LEAST_WEIGHT)) * STEPS) / STEPS)
 
 
-class Bets:
+class Bets(Kept):
     """Capital of several bets."""
 
     __slots__ = ("_capital", "_prior", "_requests", "_starts")
+    STATE = ("_capital", "_requests", "_starts")
 
     def __init__(self, prior: Sequence[float]) -> None:
         """Divide the first capital, which is 1 in all, as `prior` says; it sums to one."""
@@ -157,12 +143,3 @@ class Bets:
 
     def _wealth(self, capital: Iterable[float]) -> float:
         return min(sum(capital), LIMIT) + RESERVE / (self._starts + 1)
-
-    def to_state(self) -> dict[str, Any]:
-        """Return the capital as plain values."""
-        return {"capital": list(self._capital), "requests": self._requests, "starts": self._starts}
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """Take over a state that `to_state` gave; return the bets."""
-        self._capital, self._requests, self._starts = list(state["capital"]), state["requests"], state["starts"]
-        return self

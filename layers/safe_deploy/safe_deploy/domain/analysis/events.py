@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp, floor, log
-from typing import Any, Self
 
 from safe_deploy.domain.analysis.betting import Bets, Factors, Share, factors
+from safe_deploy.domain.analysis.kept import Kept
 
 Risks = tuple[float, ...]
 ERRORS: Risks = (3.0, 8.0, 30.0, 150.0)
@@ -31,10 +31,10 @@ REFRESH = 16
 """Requests of the champion without the event after which its rate is guessed anew."""
 
 
-class Rate:
+class Rate(Kept):
     """The champion's rate of an event, from its past."""
 
-    __slots__ = ("_events", "_recent", "_requests")
+    __slots__ = STATE = ("_requests", "_events", "_recent")
 
     def __init__(self) -> None:
         self._requests = self._events = self._recent = 0.0
@@ -52,15 +52,6 @@ class Rate:
         """Return the long run's rate, or a quarter of the recent one where an outage has made that the greater."""
         return max((self._events + 0.5) / (self._requests + DOUBT), self._recent / 4)
 
-    def to_state(self) -> list[float]:
-        """Return the rate's counts."""
-        return [self._requests, self._events, self._recent]
-
-    def restored(self, state: list[float]) -> Self:
-        """Take over a state that `to_state` gave; return the rate."""
-        self._requests, self._events, self._recent = state
-        return self
-
 
 @lru_cache(maxsize=1024)
 def _table(risks: Risks, step: int, share: Share) -> tuple[Factors, Factors]:
@@ -70,13 +61,14 @@ def _table(risks: Risks, step: int, share: Share) -> tuple[Factors, Factors]:
     return factors([(1 - ratio * rate) / (1 - rate) for ratio in ratios], share), factors(ratios, share)
 
 
-class EventBets:
+class EventBets(Kept):
     """Evidence that the candidate has an event more often than the champion.
 
     Nearly every request is one of the champion's without the event: these are counted, and bet on together.
     """
 
     __slots__ = ("_bets", "_due", "_rate", "_risks", "_share", "_step", "_uneventful")
+    STATE = ("_bets", "_rate", "_step", "_due", "_uneventful", "_share")
 
     def __init__(self, risks: Risks) -> None:
         self._risks = risks
@@ -93,6 +85,7 @@ class EventBets:
             self._settle()
             self._share = share
         if served or happened:
+            self._settle()
             self._bets.place(_table(self._risks, self._step, share)[happened][served])
         else:
             self._uneventful += 1
@@ -112,7 +105,7 @@ class EventBets:
     @property
     def evidence(self) -> float:
         """Return the e-value against "no more often"."""
-        return self._bets.evidence_after(self._waiting())
+        return self._bets.evidence_after(self._waiting()) if self._uneventful else self._bets.evidence
 
     @property
     def rate(self) -> float:
@@ -135,22 +128,3 @@ class EventBets:
         if self._uneventful:
             self._bets.place(self._waiting())
             self._uneventful = 0
-
-    def to_state(self) -> dict[str, Any]:
-        """Return bets and rate as plain values."""
-        return {
-            "bets": self._bets.to_state(),
-            "rate": self._rate.to_state(),
-            "step": self._step,
-            "due": self._due,
-            "uneventful": self._uneventful,
-            "share": list(self._share),
-        }
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """Take over a state that `to_state` gave; return the bets."""
-        self._bets.restored(state["bets"])
-        self._rate.restored(state["rate"])
-        self._step, self._due, self._uneventful = state["step"], state["due"], state["uneventful"]
-        self._share = Share(*state["share"])
-        return self

@@ -10,6 +10,8 @@ from math import sqrt
 from operator import mul
 from typing import Any, Self
 
+from safe_deploy.domain.analysis.kept import Kept
+
 WINDOW = 2048
 LEAST = 20
 """Values without which a rank says nothing."""
@@ -24,27 +26,27 @@ DRIFT = 0.17
 """Mean distance of the champion's own recent ranks from the middle (4.7 standard deviations) that betrays a change."""
 
 
-class History:
+class History(Kept):
     """A window of the champion's values, which forgets by itself when the champion changes."""
 
-    __slots__ = ("_due", "_ordered", "_recent", "_tilt", "spread")
+    __slots__ = ("_due", "_is_spread", "_ordered", "_recent", "_tilt", "is_ready", "spread")
+    STATE = ("_recent", "_tilt", "_due", "spread")
 
-    def __init__(self, values: Iterable[float] = ()) -> None:
+    def __init__(self, values: Iterable[float] = (), *, is_spread: bool = True) -> None:
+        """Begin with some values. Where nobody asks for their spread, it costs nothing."""
+        self._is_spread = is_spread
         self._recent = deque(values, maxlen=WINDOW)
         self._ordered = sorted(self._recent)
         self._tilt = 0.0
         self._due = 0
+        self.is_ready = len(self._ordered) >= LEAST
+        """Whether there are enough values to rank by."""
         self.spread = spread(self._ordered)
         """Of the values, as it was within the last eighth of the window."""
 
     def __len__(self) -> int:
         """Return how many values there are."""
         return len(self._ordered)
-
-    @property
-    def is_ready(self) -> bool:
-        """Return whether there are enough values to rank by."""
-        return len(self._ordered) >= LEAST
 
     def rank(self, value: float) -> float:
         """Return the value's rank among the champion's, strictly between 0 and 1; ties count half."""
@@ -68,18 +70,16 @@ class History:
             self._recent = deque(list(self._recent)[-KEPT:], maxlen=WINDOW)
             self._ordered = sorted(self._recent)
             self._tilt, self._due = 0.0, 0
-        if self._due <= 0:
+        if not self.is_ready:
+            self.is_ready = len(self._ordered) >= LEAST
+        if self._due <= 0 and self._is_spread:
             self.spread, self._due = spread(self._ordered), max(1, len(self._ordered) // 8)
-
-    def to_state(self) -> dict[str, Any]:
-        """Return the values in the order they came."""
-        return {"values": list(self._recent), "tilt": self._tilt, "due": self._due, "spread": self.spread}
 
     def restored(self, state: dict[str, Any]) -> Self:
         """Take over a state that `to_state` gave; return the history."""
-        self._recent = deque(state["values"], maxlen=WINDOW)
+        super().restored(state)
         self._ordered = sorted(self._recent)
-        self._tilt, self._due, self.spread = state["tilt"], state["due"], state["spread"]
+        self.is_ready = len(self._ordered) >= LEAST
         return self
 
 

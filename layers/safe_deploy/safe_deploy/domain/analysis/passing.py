@@ -19,7 +19,8 @@ after the candidate goes bad.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+
+from safe_deploy.domain.analysis.kept import Kept
 
 PRIOR = 8.0
 """Blocks that the first guess of mean and variance is worth."""
@@ -31,10 +32,20 @@ BOLDEST = 0.9
 """Share of the greatest possible λ that is ever bet; one failure costs no more than this share of the capital."""
 
 
-class Proofs:
+BITS = 32
+"""Of a packed count: a block holds far fewer requests."""
+
+
+def packed(indicators: Sequence[int]) -> int:
+    """Return one request and its indicators, each 0 or 1, as a number that sums up: a count in every 32 bits."""
+    return sum(value << BITS * place for place, value in enumerate((1, *indicators)))
+
+
+class Proofs(Kept):
     """Capital against "the candidate is beyond the margin", for several indicators of one metric."""
 
-    __slots__ = ("_blocks", "_candidate", "_capital", "_champion", "_limit", "_margin", "_squares", "_sums")
+    __slots__ = ("_blocks", "_capital", "_limit", "_margin", "_squares", "_sums", "candidate", "champion")
+    STATE = ("_capital", "_blocks", "_sums", "_squares", "champion", "candidate")
 
     def __init__(self, margin: float, indicators: int, level: float) -> None:
         self._margin = margin
@@ -43,23 +54,23 @@ class Proofs:
         self._blocks = 0
         self._sums = [0.0] * indicators
         self._squares = [0.0] * indicators
-        self._champion = [0] * (indicators + 1)
-        self._candidate = [0] * (indicators + 1)
+        self.champion = self.candidate = 0
+        """The requests of the block that is open, summed up."""
 
-    def observe(self, served: bool, indicators: Sequence[int]) -> None:
-        """Take in a request's indicators, each 0 or 1; `served` says whether the candidate served it."""
-        held = self._candidate if served else self._champion
-        held[0] += 1
-        for i, value in enumerate(indicators, 1):
-            held[i] += value
+    def observe(self, served: bool, request: int) -> None:
+        """Take in a request, see `packed`; `served` says whether the candidate served it."""
+        if served:
+            self.candidate += request
+        else:
+            self.champion += request
 
     def close(self, rates: Sequence[float]) -> None:
-        """End the block if both versions served in it; `rates` guess the champion's means, from its past."""
-        candidates, champions = self._candidate[0], self._champion[0]
-        if not candidates or not champions:
+        """End the block if both have served in it; `rates` guess the champion's means, from its past."""
+        if not self.candidate or not self.champion:
             return
+        (candidates, *ours), (champions, *theirs) = self._counts(self.candidate), self._counts(self.champion)
         for i, rate in enumerate(rates):
-            gap = self._margin - (self._candidate[i + 1] / candidates - self._champion[i + 1] / champions)
+            gap = self._margin - (ours[i] / candidates - theirs[i] / champions)
             doubt = PRIOR * (1.25 * rate * (1 - rate) + self._margin**2)
             mean = (PRIOR * self._margin + self._sums[i]) / (PRIOR + self._blocks)
             square = (doubt + self._squares[i]) / (PRIOR + self._blocks)
@@ -75,28 +86,13 @@ class Proofs:
 
     def drop(self) -> None:
         """Leave the block that is open: its requests and those that follow don't belong together."""
-        self._candidate = [0] * len(self._candidate)
-        self._champion = [0] * len(self._champion)
+        self.champion = self.candidate = 0
 
     @property
     def evidence(self) -> float:
         """Return the least e-value: all have to be proven (intersection–union)."""
         return min(self._capital)
 
-    def to_state(self) -> dict[str, Any]:
-        """Return capital and blocks as plain values."""
-        return {
-            "capital": list(self._capital),
-            "blocks": self._blocks,
-            "sums": list(self._sums),
-            "squares": list(self._squares),
-            "champion": list(self._champion),
-            "candidate": list(self._candidate),
-        }
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """Take over a state that `to_state` gave; return the proofs."""
-        self._capital, self._blocks = list(state["capital"]), state["blocks"]
-        self._sums, self._squares = list(state["sums"]), list(state["squares"])
-        self._champion, self._candidate = list(state["champion"]), list(state["candidate"])
-        return self
+    def _counts(self, sums: int) -> list[int]:
+        """Return how many requests there were, and how many of them had each indicator."""
+        return [sums >> BITS * place & (1 << BITS) - 1 for place in range(len(self._capital) + 1)]

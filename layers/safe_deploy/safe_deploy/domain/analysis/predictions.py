@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from safe_deploy.domain.analysis.betting import Bets, Weight
+from safe_deploy.domain.analysis.betting import Bets
 from safe_deploy.domain.analysis.history import History, spread
-from safe_deploy.domain.analysis.passing import Proofs
+from safe_deploy.domain.analysis.metric import Metric
+from safe_deploy.domain.analysis.passing import Proofs, packed
 from safe_deploy.domain.analysis.quantiles import Pair
 from safe_deploy.domain.analysis.ranks import CELLS, PREDICTIONS, above, cell, prior, table
 from safe_deploy.domain.analysis.verdict import Estimate
@@ -27,23 +28,22 @@ PROVEN = (0.1, 0.5, 0.9)
 """Quantiles of the champion beyond which the candidate is proven not to lie more often, by the margin."""
 REPORTED = (0.1, 0.5, 0.9)
 _RATES = tuple(1 - quantile for quantile in PROVEN) * 2
-_BEYOND = tuple(tuple(int(number >= above(quantile)) for quantile in PROVEN) for number in range(CELLS))
+_BEYOND = tuple([int(number >= above(quantile)) for quantile in PROVEN] for number in range(CELLS))
+_PACKED = tuple(tuple(packed([*higher, *lower]) for lower in _BEYOND) for higher in _BEYOND)
 
 
-class Predictions:
+class Predictions(Metric):
     """Bets on, proofs about and quantiles of the predictions."""
 
-    __slots__ = ("_down", "_history", "_pair", "_pending", "_proofs", "_served", "_tolerance", "_up", "_weight")
+    __slots__ = ("_down", "_history", "_pair", "_tolerance", "_up")
+    STATE = (*Metric.STATE, "_up", "_down", "_history", "_pair")
 
     def __init__(self, weight: float, tolerance: float, margin: float, level: float) -> None:
-        self._weight = Weight(weight)
+        super().__init__(weight, Proofs(margin, 2 * len(PROVEN), level))
         self._tolerance = tolerance
         self._up, self._down = Bets(prior(PREDICTIONS)), Bets(prior(PREDICTIONS))
-        self._proofs = Proofs(margin, 2 * len(PROVEN), level)
         self._history = History()
         self._pair: Pair | None = None
-        self._pending: list[tuple[float, float]] = []
-        self._served = 0
 
     @property
     def requests(self) -> list[int]:
@@ -52,12 +52,7 @@ class Predictions:
 
     def remember(self, prediction: float) -> None:
         """Take in a prediction that the champion made before the shift."""
-        self._history.learn(prediction, self._history.rank(prediction))
-
-    def shift(self, weight: float) -> None:
-        """Take note of another weight; what was waiting to be compared belongs to the one before."""
-        self._weight = Weight(weight)
-        self._proofs.drop()
+        self._learn((prediction, self._history.rank(prediction)))
 
     def observe(self, served: bool, prediction: float) -> None:
         """Take in one prediction; `served` says whether it's the candidate's."""
@@ -76,34 +71,16 @@ class Predictions:
                 factors = table(PREDICTIONS, self._weight.assumed.most)
                 self._up.place(factors[higher][served])
                 self._down.place(factors[lower][served])
-            self._proofs.observe(served, _BEYOND[higher] + _BEYOND[lower])
+            self._proofs.observe(served, _PACKED[higher][lower])
         if served:
             self._served += 1
         else:
             self._pending.append((prediction, up))
 
-    def learn(self) -> None:
-        """Let what was observed be the past."""
-        self._weight.count(len(self._pending) + self._served, self._served)
-        if self._served:
-            self._up.count(self._served)
-            self._down.count(self._served)
-            self._served = 0
-        self._proofs.close(_RATES)
-        self._pending.sort()
-        for prediction, rank in self._pending:
-            self._history.learn(prediction, rank)
-        self._pending.clear()
-
     @property
     def alarm(self) -> float:
         """Return the e-value against "no quantile moved by more than tolerated"."""
         return 0.5 * self._up.evidence + 0.5 * self._down.evidence
-
-    @property
-    def proof(self) -> float:
-        """Return the e-value against "moved by more than tolerated, for a share of requests beyond the margin"."""
-        return self._proofs.evidence
 
     @property
     def obstacle(self) -> str | None:
@@ -134,30 +111,20 @@ class Predictions:
         found.sort(key=lambda estimate: not estimate.figure.startswith("median"))
         return max(found, key=lambda estimate: max(estimate.low, -estimate.high, 0.0), default=None)
 
-    def to_state(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return {
-            "weight": self._weight.to_state(),
-            "up": self._up.to_state(),
-            "down": self._down.to_state(),
-            "proofs": self._proofs.to_state(),
-            "history": self._history.to_state(),
-            "pair": self._pair.to_state() if self._pair else None,
-            "pending": [list(entry) for entry in self._pending],
-            "served": self._served,
-        }
-
     def restored(self, state: dict[str, Any]) -> Self:
         """Take over a state that `to_state` gave; return the metric."""
-        self._weight.restored(state["weight"])
-        self._up.restored(state["up"])
-        self._down.restored(state["down"])
-        self._proofs.restored(state["proofs"])
-        self._history.restored(state["history"])
-        self._pair = Pair(0.0).restored(state["pair"]) if state["pair"] else None
-        self._pending = [(prediction, rank) for prediction, rank in state["pending"]]
-        self._served = state["served"]
-        return self
+        self._pair = Pair(0.0) if state["pair"] else None
+        return super().restored(state)
+
+    def _count(self, requests: int) -> None:
+        self._up.count(requests)
+        self._down.count(requests)
+
+    def _rates(self) -> tuple[float, ...]:
+        return _RATES
+
+    def _learn(self, entry: tuple[float, float]) -> None:
+        self._history.learn(*entry)
 
 
 def largest_shift(champion: Sequence[float], candidate: Sequence[float]) -> float:

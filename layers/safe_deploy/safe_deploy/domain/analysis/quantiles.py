@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from safe_deploy.domain.analysis.intervals import quantile_counts
+from safe_deploy.domain.analysis.kept import Kept
 from safe_deploy.domain.analysis.sketch import Sketch
 
 
@@ -21,10 +22,10 @@ class Compared(NamedTuple):
     candidate_high: float
 
 
-class Pair:
+class Pair(Kept):
     """A sketch of each version's values."""
 
-    __slots__ = ("_sketches",)
+    __slots__ = STATE = ("_sketches",)
 
     def __init__(self, centre: float) -> None:
         self._sketches = (Sketch(centre), Sketch(centre))
@@ -52,13 +53,3 @@ class Pair:
     def _quantile(self, version: int, share: float, level: float) -> tuple[float, float, float]:
         sketch = self._sketches[version]
         return sketch.quantile(share), *sketch.between(*quantile_counts(share, sketch.count, level))
-
-    def to_state(self) -> list[dict[str, Any]]:
-        """Return the sketches as plain values."""
-        return [sketch.to_state() for sketch in self._sketches]
-
-    def restored(self, state: list[dict[str, Any]]) -> Self:
-        """Take over a state that `to_state` gave; return the pair."""
-        for sketch, part in zip(self._sketches, state, strict=True):
-            sketch.restored(part)
-        return self

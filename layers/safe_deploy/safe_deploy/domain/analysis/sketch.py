@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from math import ceil, exp, inf, log
 from typing import Any, Self
 
+from safe_deploy.domain.analysis.kept import Kept
+
 GROWTH = 0.04
 LEAST, GREATEST = 1e-6, 1e12
+_STEPS = 1 / GROWTH
 _OFFSET = 1 - ceil(log(LEAST) / GROWTH)
 
 
-class Sketch:
+class Sketch(Kept):
     """Counts of values; at most some 2,100 cells, whatever comes."""
 
     __slots__ = ("_cells", "_centre", "count")
@@ -26,13 +29,14 @@ class Sketch:
 
     def add(self, value: float) -> None:
         """Count a value."""
-        distance = value - self._centre
-        size = abs(distance)
-        key = 0 if size < LEAST else ceil(log(size if size < GREATEST else GREATEST) / GROWTH) + _OFFSET
-        if distance < 0:
-            key = -key
-        cells = self._cells
-        cells[key] = cells.get(key, 0) + 1
+        size = value - self._centre
+        if size >= LEAST:
+            key = ceil(log(size if size < GREATEST else GREATEST) * _STEPS) + _OFFSET
+        elif size <= -LEAST:
+            key = -ceil(log(-size if -size < GREATEST else GREATEST) * _STEPS) - _OFFSET
+        else:
+            key = 0
+        self._cells[key] = self._cells.get(key, 0) + 1
         self.count += 1
 
     def quantile(self, share: float) -> float:
