@@ -225,3 +225,12 @@ def test_steps_that_codedeploy_has_not_are_made_once() -> None:
         assert asked["DeploymentConfigName"] == OWN_STEPS["deploymentConfig"]
         assert asked["TrafficRoutingConfig"] == OWN_STEPS["routing"]
         assert outcome.requests["Shift Traffic"][0]["DeploymentConfigName"] == OWN_STEPS["deploymentConfig"]
+
+
+def test_nobody_is_asked_for_a_shift_whose_steps_can_not_be_made() -> None:
+    """An account may have few configurations, and they outlive their releases."""
+    full = TaskError("CodeDeploy.DeploymentConfigLimitExceededException", "the limit of 50 is reached")
+    outcome = release(shift=OWN_STEPS, Make_Deployment_Config=full)
+    assert outcome.path[-1] == "Release Failed"
+    assert closed_as(outcome)["error"]["Error"] == full.error
+    assert "Ask for Approval" not in outcome.path
