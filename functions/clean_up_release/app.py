@@ -47,7 +47,11 @@ class Request:
 @logger.inject_lambda_context
 @task
 def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside | None = None) -> dict[str, Any]:
-    """Return {"done", "removed", "waitingFor", "keptBy"}. Raises LiveEndpointError rather than touch what serves."""
+    """Return {"done", "removed", "waitingFor", "failures", "keptBy"}.
+
+    A failure that left nothing running doesn't keep it from being done. Raises LiveEndpointError rather than touch what
+    serves.
+    """
     outside = outside or aws()
     request = Request.from_event(event)
     names = Names.of(config.model_name(), request.release_id)
@@ -59,8 +63,8 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         result = CleanUp(waiting_for=[f"{keeper}, which keeps release {request.release_id} warm"])
     else:
         result = clean_up(names, request.scope, outside.endpoints, outside.alarms, destinations(alias, outside))
-    if result.removed:
-        detail = {"scope": request.scope, "removed": result.removed}
+    if result.removed or result.failures:
+        detail = {"scope": request.scope, "removed": result.removed, "failures": result.failures}
         outside.releases.audit(request.release_id, "Removed", "clean_up_release", detail, outside.clock.now())
     output = {**result.to_output(), "keptBy": keeper}
     logger.info("clean-up", extra={"release": request.release_id, "result": output})

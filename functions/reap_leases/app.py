@@ -156,6 +156,7 @@ def remove(release_id: str, held: list[Held], reaping: Reaping, outside: Outside
         return
     reaping.removed += result.removed
     reaping.waiting_for += result.waiting_for
+    reaping.failures += [f"release {release_id}: {failure}" for failure in result.failures]
     if result.removed:
         detail = {"removed": result.removed, "why": reaping.goes[release_id]}
         outside.releases.audit(release_id, "Reaped", "reap_leases", detail, now)

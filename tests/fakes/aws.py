@@ -209,6 +209,8 @@ class FakeEndpoints:
         self.models: set[str] = set()
         self.scaling: set[str] = set()
         self.schedules: set[str] = set()
+        self.expiring: set[str] = set()
+        """Endpoints whose log lines have a time to stay."""
         self.log: list[str] = []
 
     def add(self, name: str, status: str = "InService", capture: int = 100) -> None:
@@ -239,6 +241,9 @@ class FakeEndpoints:
         self.endpoints[name] = replace(self.endpoints[name], status="Deleting")
         self.log.append(f"endpoint {name}")
         return True
+
+    def expire_logs(self, name: str) -> None:
+        self.expiring.add(name)
 
     def remove_config(self, name: str) -> bool:
         return self._remove(self.configs, "config", name)

@@ -46,6 +46,7 @@ ENVIRONMENT = {
     "APPROVAL_ACTIVITY_ARN": "arn:aws:states:eu-west-1:111122223333:activity:approval",
     "METRICS_NAMESPACE": "SafeDeployment/Monitoring",
     "SCHEDULE_GROUP": "monitors",
+    "LOG_RETENTION_DAYS": "90",
     "CODEDEPLOY_APPLICATION": "shifts",
     "DEPLOYMENT_GROUP": "predict",
     "POWERTOOLS_SERVICE_NAME": MODEL,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from safe_deploy.domain.shift.replaying import LONGEST
 from safe_deploy.domain.shift.watch import PATIENCE, REPLAY_SECONDS
 from safe_deploy.gateways.clients import ONCE
@@ -247,6 +248,21 @@ def test_logs_are_kept_for_a_time_and_never_hold_execution_data() -> None:
         assert machine["Tracing"] == {"Enabled": True}
     (api,) = of_type("AWS::Serverless::HttpApi").values()
     assert "path" not in api["AccessLogSettings"]["Format"].lower()
+
+
+@pytest.mark.parametrize("name", ["CleanUpReleaseFunction", "ReapLeasesFunction"])
+def test_who_removes_endpoints_gives_what_they_logged_the_same_time(name: str) -> None:
+    assert FUNCTIONS[name]["Environment"]["Variables"]["LOG_RETENTION_DAYS"] == {"Ref": "LogRetentionDays"}
+    (allowed,) = [
+        s["Resource"] for owner, s in statements() if owner == name and s["Action"] == "logs:PutRetentionPolicy"
+    ]
+    assert allowed["Fn::Sub"].endswith(":log-group:/aws/sagemaker/Endpoints/${ModelName}-2*")
+
+
+def test_logs_are_kept_for_a_time_that_logs_take() -> None:
+    taken = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Logs::LogGroup").schema
+    allowed = template()["Parameters"]["LogRetentionDays"]["AllowedValues"]
+    assert allowed == taken["properties"]["RetentionInDays"]["enum"]
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES))

@@ -55,7 +55,7 @@ def test_everything_goes_in_order_and_the_machine_is_told_what_to_wait_for(lefto
         f"config {BASE}-prod",
         f"model {BASE}",
     ]
-    assert clean(leftovers) == {"done": True, "removed": [], "waitingFor": [], "keptBy": ""}
+    assert clean(leftovers) == {"done": True, "removed": [], "waitingFor": [], "failures": [], "keptBy": ""}
     assert list(leftovers.outside.endpoints.endpoints) == [f"{MODEL}-{SECOND}-prod"]
 
 
@@ -64,6 +64,29 @@ def test_the_dev_endpoint_goes_alone(leftovers: Story) -> None:
     leftovers.outside.endpoints.finish_deleting()
     assert clean(leftovers, "dev")["done"]
     assert leftovers.outside.endpoints.log == [f"endpoint {BASE}-dev", f"config {BASE}-dev"]
+
+
+def test_what_endpoints_have_logged_goes_in_time_once_they_are_gone(leftovers: Story) -> None:
+    clean(leftovers)
+    assert not leftovers.outside.endpoints.expiring, "they may still write"
+    leftovers.outside.endpoints.finish_deleting()
+    assert clean(leftovers)["done"]
+    assert leftovers.outside.endpoints.expiring == {f"{BASE}-dev", f"{BASE}-prod"}
+
+
+def test_logs_that_stay_for_ever_are_on_record_and_nothing_else_stays_for_them(
+    leftovers: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(name: str) -> None:
+        raise AccessDeniedError(f"let the log lines of the endpoint {name} expire: no")
+
+    monkeypatch.setattr(leftovers.outside.endpoints, "expire_logs", denied)
+    clean(leftovers, "dev")
+    leftovers.outside.endpoints.finish_deleting()
+    answer = clean(leftovers, "dev")
+    why = f"let the log lines of the endpoint {BASE}-dev expire: no; they are kept for ever"
+    assert (answer["done"], answer["removed"], answer["failures"]) == (True, [f"endpoint config {BASE}-dev"], [why])
+    assert leftovers.outside.memory.audit[-1]["detail"]["failures"] == [why]
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "RollingBack", "SystemUpdating"])

@@ -247,6 +247,21 @@ def test_one_failure_does_not_stop_the_others_and_is_told(story: Story, monkeypa
     assert "delete the endpoint: no" in told(story)[0]
 
 
+def test_logs_that_stay_for_ever_are_told(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(name: str) -> None:
+        raise AccessDeniedError(f"expire {name}: no")
+
+    monkeypatch.setattr(story.outside.endpoints, "expire_logs", denied)
+    give(story, ORPHAN, PAST)
+    reap(story)
+    story.outside.endpoints.finish_deleting()
+    answer = reap(story)
+    base = f"{MODEL}-{ORPHAN}"
+    assert f"release {ORPHAN}: expire {base}-prod: no; they are kept for ever" in answer["failures"]
+    assert f"model {base}" in answer["removed"]
+    assert "kept for ever" in told(story)[-1]
+
+
 def test_a_lease_that_can_not_be_written_is_told(succeeded: Story) -> None:
     succeeded.outside.inventory.failure = AccessDeniedError("tag: no")
     assert "tag: no" in reap(succeeded)["failures"]

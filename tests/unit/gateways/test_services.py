@@ -538,6 +538,19 @@ def test_a_schedule_is_deleted_in_its_group(stub: Stub) -> None:
     assert not AwsEndpoints().remove_schedule("s")
 
 
+def test_what_an_endpoint_has_logged_has_a_time_to_stay(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_RETENTION_DAYS", "30")
+    logs = stub("logs")
+    asked = {"logGroupName": "/aws/sagemaker/Endpoints/e", "retentionInDays": 30}
+    logs.add_response("put_retention_policy", {}, asked)
+    AwsEndpoints().expire_logs("e")
+    logs.add_client_error("put_retention_policy", "ResourceNotFoundException", "there is no such group")
+    AwsEndpoints().expire_logs("e")
+    logs.add_client_error("put_retention_policy", "AccessDeniedException")
+    with pytest.raises(AccessDeniedError, match="the endpoint e"):
+        AwsEndpoints().expire_logs("e")
+
+
 # ---- Step Functions ----
 
 EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:release:1"

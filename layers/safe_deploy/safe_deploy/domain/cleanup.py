@@ -10,7 +10,7 @@ from safe_deploy.domain.alarms import ALARM_KINDS
 from safe_deploy.domain.live import Alias, LiveVersion
 from safe_deploy.domain.names import Names
 from safe_deploy.domain.ports import Alarms, Endpoints
-from safe_deploy.errors import LiveEndpointError
+from safe_deploy.errors import LiveEndpointError, SafeDeployError
 
 SCOPES = ("dev", "all")
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -19,10 +19,11 @@ BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 @dataclass(slots=True)
 class CleanUp:
-    """What one call removed, and what it has to wait for."""
+    """What one call removed, what it has to wait for, and what it could not do but doesn't have to."""
 
     removed: list[str] = field(default_factory=list)
     waiting_for: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
@@ -34,9 +35,21 @@ class CleanUp:
         if delete(name):
             self.removed.append(f"{kind} {name}")
 
+    def expire_logs(self, endpoint_name: str, expire: Callable[[str], None]) -> None:
+        """Let an endpoint's log lines go in time. Lines that stay cost little: no reason to leave what costs more."""
+        try:
+            expire(endpoint_name)
+        except SafeDeployError as error:
+            self.failures.append(f"{error}; they are kept for ever")
+
     def to_output(self) -> dict[str, Any]:
         """Return the result as the state machine reads it."""
-        return {"done": self.done, "removed": self.removed, "waitingFor": self.waiting_for}
+        return {
+            "done": self.done,
+            "removed": self.removed,
+            "waitingFor": self.waiting_for,
+            "failures": self.failures,
+        }
 
 
 def check_not_live(names: Names, alias: Alias) -> None:
@@ -48,7 +61,8 @@ def check_not_live(names: Names, alias: Alias) -> None:
 def clean_up(names: Names, scope: str, endpoints: Endpoints, alarms: Alarms, shifting_to: list[LiveVersion]) -> CleanUp:
     """Remove what is there, in AWS's order: schedules, alarms, scaling, endpoint; once that is gone, config and model.
 
-    An endpoint that still gets a share while traffic is being shifted is waited for.
+    Its logs, which SageMaker leaves, have a time to stay from then on. An endpoint that still gets a share while traffic
+    is being shifted is waited for.
     """
     result = CleanUp()
     result.remove("reminder", names.reminder, endpoints.remove_schedule)
@@ -66,6 +80,7 @@ def clean_up(names: Names, scope: str, endpoints: Endpoints, alarms: Alarms, shi
         _remove_endpoint(target, endpoints, result)
     if result.done:
         for target in targets:
+            result.expire_logs(target, endpoints.expire_logs)
             result.remove("endpoint config", target, endpoints.remove_config)
         if scope == "all":
             result.remove("model", names.model, endpoints.remove_model)

@@ -151,7 +151,8 @@ def reaped(model_name: str, removed: Sequence[str], why: Mapping[str, str], fail
         f"{model_name}: leftovers of releases were removed" if removed else f"{model_name}: leftovers need you",
         "These were removed:\n" + "\n".join(f"- {entry}" for entry in removed) if removed else "",
         "Because of their releases:\n" + "\n".join(f"- {release}: {words}" for release, words in why.items()),
-        "This failed, and is tried again in an hour:\n" + "\n".join(f"- {entry}" for entry in failures)
+        "This failed. What could not be removed is tried again in an hour:\n"
+        + "\n".join(f"- {entry}" for entry in failures)
         if failures
         else "",
     )

@@ -396,6 +396,9 @@ class Endpoints(Protocol):
     def remove_endpoint(self, name: str) -> bool:
         """Begin to delete an endpoint."""
 
+    def expire_logs(self, name: str) -> None:
+        """Let what an endpoint has logged go after the stack's time; what logged nothing is done."""
+
     def remove_config(self, name: str) -> bool:
         """Delete an endpoint config."""
 

@@ -1,4 +1,4 @@
-"""SageMaker hosting, Application Auto Scaling and EventBridge Scheduler: what a release leaves to be removed.
+"""SageMaker hosting with its logs, Application Auto Scaling and Scheduler: what a release leaves to be removed.
 
 Used by clean_up_release and the two CodeDeploy hooks.
 """
@@ -6,6 +6,7 @@ Used by clean_up_release and the two CodeDeploy hooks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from safe_deploy.gateways.clients import client, translating
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+LOGS = "/aws/sagemaker/Endpoints/"
 
 
 class AwsEndpoints:
@@ -91,6 +93,12 @@ class AwsEndpoints:
     def remove_endpoint(self, name: str) -> bool:
         """Begin to delete an endpoint; return whether there was one."""
         return _removed(f"delete the endpoint {name}", lambda: client("sagemaker").delete_endpoint(EndpointName=name))
+
+    def expire_logs(self, name: str) -> None:
+        """Set the retention of an endpoint's log group, which SageMaker made without one and leaves; if it is there."""
+        days = int(setting("LOG_RETENTION_DAYS"))
+        with suppress(NotFoundError), translating(f"let the log lines of the endpoint {name} expire"):
+            client("logs").put_retention_policy(logGroupName=f"{LOGS}{name}", retentionInDays=days)
 
     def remove_config(self, name: str) -> bool:
         """Delete an endpoint config; return whether there was one."""
