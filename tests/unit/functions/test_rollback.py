@@ -187,6 +187,13 @@ def test_traffic_that_is_still_shared_after_its_stop_is_on_its_way_back(two: Sto
     assert (answer["status"], answer["reason"]) == ("waiting", "CodeDeploy is shifting traffic back already")
 
 
+def test_while_a_shift_is_being_undone_what_it_came_from_is_not_left_for_what_was_before(two: Story) -> None:
+    two.outside.deployments.shift = Shift("d-UNDOES", "", "", undoes=True)
+    refused(two, f"sending traffic back already, by the deployment d-UNDOES, to release {SECOND}")
+    answer = plan(two, {**ASKED, "releaseId": FIRST})
+    assert answer["status"] == "waiting", "who names a release means it"
+
+
 def test_what_is_live_already_is_refused(two: Story) -> None:
     refused(two, f"release {SECOND} is live already, as version 3", {**ASKED, "releaseId": SECOND})
 
