@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from safe_deploy.domain.deployment import SERVING
 from safe_deploy.domain.manifest import Manifest
 from safe_deploy.domain.policy import Policy
+from safe_deploy.domain.shift.strategy import Strategy
 from safe_deploy.errors import InvalidRequestError
 
 from cli.__main__ import parser
@@ -138,6 +140,27 @@ def test_parameters_have_the_defaults_that_their_table_says() -> None:
         for name in re.findall(r"`(\w+)`", row[0]):
             default = str(template()["Parameters"][name].get("Default", ""))
             assert not default or re.search(rf"(?<![\w.]){re.escape(default)}(?![\w.])", row[1]), name
+
+
+def test_what_counts_as_serving_is_named() -> None:
+    (row,) = [row for row in rows("docs/operations.md", "Edits by hand") if row[0] == "`endpoint`"]
+    assert set(re.findall(r"`(\w+)`", row[1])) == set(SERVING)
+
+
+@pytest.mark.parametrize(("notice", "word"), [("is live", "Let It Scale In"), ("was stopped", "read back")])
+def test_what_a_mail_may_say_besides_is_told(notice: str, word: str) -> None:
+    (row,) = [row for row in rows("docs/operations.md", "What each notice means") if row[0] == f"`… {notice}`"]
+    assert word in row[1] + row[2]
+
+
+@pytest.mark.parametrize("heading", ["Steps that CodeDeploy hasn't", "Delete the stack"])
+def test_configurations_that_outlive_a_stack_can_be_found_and_removed(heading: str) -> None:
+    section = section_of("docs/operations.md", heading)
+    assert "delete-deployment-config " in section
+    (pattern,) = re.findall(r'grep -E "\^\$(?:1|MODEL)(.+?)"', section)
+    own = Strategy("canary", 13, 7).config_name("m")
+    assert re.match(f"m{pattern}", own), "the command finds those that a release makes"
+    assert not re.match(f"m{pattern}", Strategy("canary", 13, 7).config_name("m-rides"))
 
 
 def test_what_a_deleted_stack_leaves_is_named() -> None:

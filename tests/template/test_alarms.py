@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from localaws.cloudwatch.alarm_state import ALARM, EXTRA_PERIODS, INSUFFICIENT_DATA, OK, next_state
 from localaws.cloudwatch.expressions import Scope, evaluate
-from tests.template.test_template import FUNCTIONS, TEXT, listed, of_type, template
+from tests.template.test_template import FUNCTIONS, ROOT, TEXT, listed, of_type, template
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 GUARDS = ("ErrorAlarm", "LatencyAlarm")
@@ -163,6 +164,28 @@ def test_one_failure_of_what_nobody_waits_for_fires_whatever_the_others_do(
     (text,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
     found: Any = evaluate(text, Scope({name: given.get(name, {}) for name in ids}, ids, range(1)))
     assert (found[0] > float(alarm["Threshold"])) is fires
+
+
+def looked(*hours: bool | None) -> str | None:
+    """The state of the alarm on changes by hand after hourly looks: True found some, None was none."""
+    alarm = ALARMS["ChangedByHandAlarm"]
+    assert alarm["Period"] == 3600
+    periods = alarm["EvaluationPeriods"]
+    seen = hours[-periods - EXTRA_PERIODS :]
+    return next_state(seen, alarm.get("DatapointsToAlarm", periods), periods, alarm["TreatMissingData"])
+
+
+def test_what_the_last_look_found_is_the_alarm() -> None:
+    assert looked(False, False, True) == looked(False, True, None) == ALARM
+    assert looked(True, True, False) == OK
+
+
+def test_that_nobody_looks_is_told_after_the_hours_that_the_page_says() -> None:
+    silent = next(hours for hours in range(24) if looked(*[False] * 24, *[None] * hours) == INSUFFICIENT_DATA)
+    words = {3: "about three hours", 4: "about four hours"}[silent]
+    page = (ROOT / "docs" / "operations.md").read_text().replace("\n", " ")
+    assert page.count(f"nobody has looked for {words}") == 2
+    assert ALARMS["ChangedByHandAlarm"]["InsufficientDataActions"] == [{"Ref": "Topic"}]
 
 
 def test_every_alarm_is_on_the_dashboard() -> None:
