@@ -12,7 +12,7 @@ from pathlib import Path
 from demo import bad_release
 from demo.account import Account
 from demo.checks import Evidence, check_everything
-from demo.release import Execution, Step, approval_link, decide, mails, until_monitored
+from demo.release import Execution, Step, approval_link, decide, mails
 from demo.stack import ROOT, STACK, DemoError, LocalAws, Stack
 from demo.traffic import Traffic, rows_of
 
@@ -186,7 +186,6 @@ def _start_monitoring(stack: Stack, evidence: Evidence) -> dict[int, Execution]:
     for number, release in enumerate((evidence.first, evidence.second), start=1):
         if release is None:
             raise DemoError(f"release {number} is missing")
-        until_monitored(stack, evidence.id_of(release))
         started = client.start_execution(
             stateMachineArn=stack.outputs["MonitorStateMachineArn"],
             input=evidence.monitoring_window(evidence.id_of(release)),

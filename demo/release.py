@@ -93,23 +93,6 @@ class Execution:
         return max(self._entered, key=lambda name: self._entered[name], default="nothing")
 
 
-def until_monitored(stack: Stack, release_id: str, patience: float = 60) -> None:
-    """Wait until the schedule has begun to monitor a release, as it does at once, and that second is over.
-
-    Of two runs of one release that begin in the same second, the later one finds the name of its job taken.
-    """
-    client, machine = stack.aws.client("stepfunctions"), stack.outputs["MonitorStateMachineArn"]
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        for execution in client.list_executions(stateMachineArn=machine)["executions"]:
-            if release_id in client.describe_execution(executionArn=execution["executionArn"])["input"]:
-                while time.time() < int(execution["startDate"].timestamp()) + 1:
-                    time.sleep(0.05)
-                return
-        time.sleep(0.1)
-    raise DemoError(f"nothing monitors release {release_id} {patience:.0f} s after it went live")
-
-
 def mails(aws: LocalAws) -> list[dict[str, Any]]:
     """What is in the local inbox, oldest first."""
     found: list[dict[str, Any]] = aws.read("/_localaws/inbox.json")

@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], _context: LambdaContext, *, outside: Outside 
         if not live.serves:
             return {"status": "noRelease", "releaseId": None}
         release_id = live.release_id
-    return plan(outside.releases.get(release_id), window, run_name(started), outside)
+    return plan(outside.releases.get(release_id), window, run_name(started, request.execution_arn), outside)
 
 
 def plan(release: Release, window: Window, run: str, outside: Outside) -> dict[str, Any]:

@@ -13,7 +13,7 @@ PLAN = {
     "status": "ready",
     "releaseId": RELEASE,
     "endpointName": "e",
-    "jobName": f"taxi-fare-{RELEASE}-m-20261122140000",
+    "jobName": f"taxi-fare-{RELEASE}-m-2611221400000a1",
     "source": "s3://artifacts/code/abc/src/",
     "captureManifest": "s3://artifacts/monitoring/r/1/capture.manifest",
     "baseline": "s3://artifacts/releases/r/baseline",

@@ -15,7 +15,7 @@ from safe_deploy.domain.approval import Link
 from safe_deploy.domain.capture import captured_at, hour_prefixes, parse_line, within
 from safe_deploy.domain.golden import GoldenRows, Latency, disagreement, parse_scores, to_csv
 from safe_deploy.domain.live import Alias, LiveVersion, change_since
-from safe_deploy.domain.monitoring import Window, iso, parse_time
+from safe_deploy.domain.monitoring import Window, iso, parse_time, run_name
 from safe_deploy.domain.names import MODEL_NAME_LIMIT, Names, check_model_name, check_release_id, split_uri
 from safe_deploy.domain.notices import Notice
 from safe_deploy.domain.release import AFTER_LIVE, STEPS, Champion, State, is_final, may_precede
@@ -36,7 +36,10 @@ SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 def test_every_name_is_one_that_aws_takes_and_iam_can_scope(model_name: str) -> None:
     name = model_name[:MODEL_NAME_LIMIT].rstrip("-")
     names = Names.of(name, FIRST)
-    for found in (*names.to_output().values(), names.monitoring_job("20260131140500")):
+    for found in (
+        *names.to_output().values(),
+        names.monitoring_job(run_name(datetime(2026, 1, 31, tzinfo=UTC), "an execution")),
+    ):
         assert SAGEMAKER_NAME.fullmatch(found)
         assert found.startswith(f"{name}-2")
         assert not re.match(rf"{name}-[a-z]", found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -34,15 +35,24 @@ def capture_at(story: Story, hour: int, minute: int) -> None:
     story.capture(PRODUCTION, "1,1\n", "2.0\n")
 
 
+def test_two_runs_that_begin_in_the_same_second_have_jobs_and_folders_of_their_own(live: Story) -> None:
+    capture_at(live, 14, 4)
+    one, other = plan(live), plan(live, executionArn=f"{EXECUTION}-by-hand")
+    assert plan(live) == one, "the same execution always gets the same names"
+    assert one["jobName"] != other["jobName"]
+    assert one["output"] != other["output"]
+
+
 def test_the_last_full_hour_until_now_is_planned(live: Story) -> None:
     for hour, minute in ((12, 59), (13, 0), (13, 30), (14, 4), (14, 5), (14, 30)):
         capture_at(live, hour, minute)
     answer = plan(live)
-    output = f"s3://{ARTIFACTS}/monitoring/{FIRST}/20260131140500"
+    run = f"260131140500{sha256(EXECUTION.encode()).hexdigest()[:3]}"
+    output = f"s3://{ARTIFACTS}/monitoring/{FIRST}/{run}"
     assert answer["status"] == "ready"
     assert (answer["start"], answer["end"]) == ("2026-01-31T13:00:00Z", "2026-01-31T14:05:00Z")
     assert answer["captureFiles"] == 3
-    assert answer["jobName"] == f"{MODEL}-{FIRST}-m-20260131140500"
+    assert answer["jobName"] == f"{MODEL}-{FIRST}-m-{run}"
     assert answer["output"] == output
     assert answer["baseline"] == f"s3://{ARTIFACTS}/releases/{FIRST}/baseline"
     assert answer["source"].endswith("/src/")
@@ -107,7 +117,7 @@ def test_a_wrong_request_names_what_is_wrong(live: Story, event: dict[str, Any],
 # ---- drift ----
 
 OUTPUT = f"s3://{ARTIFACTS}/monitoring/{FIRST}/20260131140500"
-JOB = f"{MODEL}-{FIRST}-m-20260131140500"
+JOB = f"{MODEL}-{FIRST}-m-2601311405000a1"
 DRIFT = {
     "feature_name": "size",
     "constraint_check_type": "baseline_drift_check",

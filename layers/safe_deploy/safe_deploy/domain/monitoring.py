@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from safe_deploy.domain.capture import endpoint_prefix
@@ -53,9 +54,12 @@ def iso(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def run_name(started: datetime) -> str:
-    """Return a run's name, which its job and its folder bear."""
-    return f"{started.astimezone(UTC):%Y%m%d%H%M%S}"
+def run_name(started: datetime, execution_arn: str) -> str:
+    """Return a run's name, which its job and its folder bear: yymmddhhmmss, then what tells it from others of that second.
+
+    A job's name has room for 15 characters of it.
+    """
+    return f"{started.astimezone(UTC):%y%m%d%H%M%S}{sha256(execution_arn.encode()).hexdigest()[:3]}"
 
 
 def capture_manifest(bucket: str, endpoint_name: str, keys: list[str]) -> list[Any]:

@@ -106,7 +106,7 @@ class Names:
         return f"{self.base}-reminder"
 
     def monitoring_job(self, run: str) -> str:
-        """Return the processing job of a monitoring run, named by its time as yyyymmddhhmmss."""
+        """Return the processing job of a monitoring run, which `monitoring.run_name` names."""
         return f"{self.base}-m-{run}"
 
     def to_output(self) -> dict[str, str]:

@@ -184,7 +184,9 @@ def _predecessor(production: Production, leaving: LiveVersion, outside: Outside)
     """Return the nearest release before the present one that was not rolled back itself."""
     shift = production.shift
     if shift is not None and shift.undoes:
-        to = f"release {leaving.release_id}" if leaving.serves else f"version {leaving.version}, which serves no release"
+        to = (
+            f"release {leaving.release_id}" if leaving.serves else f"version {leaving.version}, which serves no release"
+        )
         raise NoWayBackError(
             f"CodeDeploy is sending traffic back already, by the deployment {shift.deployment_id}, to {to}. "
             "If you mean a release before that, say which, by releaseId"
