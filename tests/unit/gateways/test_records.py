@@ -408,7 +408,7 @@ def test_visits_are_counted_up_to_the_limit(records: Records) -> None:
 
 
 def test_entries_of_one_second_list_in_their_order(aws: None) -> None:
-    """GIVEN a request, looks and a decision in one second THEN the trail has them as they came, whatever their digests."""
+    """GIVEN a request, looks and a decision in one second THEN the trail has them as they came."""
     TableReleases(Table(ENVIRONMENT["TABLE_NAME"]), audit).create(FIRST, State.TESTED, {}, NOW)
     approvals = TableApprovals(Table(ENVIRONMENT["TABLE_NAME"]), audit)
     approvals.open(APPROVAL, "fine?", previous=None, now=NOW)
