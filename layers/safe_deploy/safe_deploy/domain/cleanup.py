@@ -61,8 +61,8 @@ def check_not_live(names: Names, alias: Alias) -> None:
 def clean_up(names: Names, scope: str, endpoints: Endpoints, alarms: Alarms, shifting_to: list[LiveVersion]) -> CleanUp:
     """Remove what is there, in AWS's order: schedules, alarms, scaling, endpoint; once that is gone, config and model.
 
-    Its logs, which SageMaker leaves, have a time to stay from then on. An endpoint that still gets a share while traffic
-    is being shifted is waited for.
+    Its logs, which SageMaker leaves, have a time to stay from then on. An endpoint that still gets a share while
+    traffic is being shifted is waited for.
     """
     result = CleanUp()
     result.remove("reminder", names.reminder, endpoints.remove_schedule)
