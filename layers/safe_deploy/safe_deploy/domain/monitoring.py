@@ -55,9 +55,9 @@ def iso(time: datetime) -> str:
 
 
 def run_name(started: datetime, execution_arn: str) -> str:
-    """Return a run's name, which its job and its folder bear: yymmddhhmmss, then what tells it from others of that second.
+    """Return a run's name, which its job and its folder bear: its time, then what tells it from others of that second.
 
-    A job's name has room for 15 characters of it.
+    yymmddhhmmssxxx: a job's name has room for 15 characters.
     """
     return f"{started.astimezone(UTC):%y%m%d%H%M%S}{sha256(execution_arn.encode()).hexdigest()[:3]}"
 
