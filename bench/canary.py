@@ -4,15 +4,18 @@
 
 Needs numpy, which .venvs/jobs has; started by another Python it goes over to that one. Streams are invented by numpy,
 the analysis under test is the shipped, pure Python one, looked at after every request. Goals are in requests, not
-seconds: they don't depend on the rate. The last line is JSON:
+seconds: they don't depend on the rate. Each cell's goal is printed beside its figures; where one is broken, the exit
+status is 1. The last line is JSON:
 
-    false_rollbacks  identical candidates: share ever rolled back, 95 % interval (Wilson), the judges' shares beside it
+    false_rollbacks  identical candidates: share ever rolled back, 95 % interval (Wilson), the judges' shares beside it;
+                     `together` holds all cells of a rate, or of all margins
     detection        share rolled back; median candidate requests; the oracle's; their ratio; the judges'
     false_passes     candidates exactly at a margin: share that ever passed, looked at after every request, and `kept`,
                      the share whose pass still held at the end, which is what decides; `identical`: how soon a good
                      one passes for the first time, and how many keep it
     silence          no traffic of the candidate: promotions
     cost             microseconds a request, kilobytes of state, peak kilobytes of memory
+    broken           the cells whose goal is broken
 """
 
 from __future__ import annotations
@@ -27,7 +30,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,115 +48,39 @@ from safe_deploy.domain.analysis import (  # noqa: E402
     Observation,
     Status,
 )
+from safe_deploy.domain.fields import Fields  # noqa: E402
+from safe_deploy.domain.shift.policy import CanaryPolicy  # noqa: E402
 
+from bench import canary_cells as cells  # noqa: E402
+from bench.canary_goals import goal, sentence  # noqa: E402
 from bench.peers.judges import JUDGES  # noqa: E402
-from bench.peers.streams import Stream, Traffic, draw, oracle  # noqa: E402
+from bench.peers.streams import LOOK, Stream, Traffic, draw, oracle  # noqa: E402
 
 POLICY = AnalysisPolicy()
-LATENCY, PREDICTION = POLICY.latency_tolerance or 0.0, POLICY.prediction_tolerance or 0.0
-EDGE = 0.12566
-"""Normal score by which a candidate lies beyond the champion's median 5 % more often: the margin."""
+SHIPPED = CanaryPolicy.parse(Fields(json.loads((ROOT / "model/policy.json").read_text())["canary"], "canary")).analysis
 CHUNK = 500
-Cells = dict[str, tuple[Traffic, int]]
-"""By name: what happens, and how many runs at full scale."""
-
-
-def false_rollbacks() -> Cells:
-    """Identical candidates: three base rates, with an outage of both, with a wrong weight; four rates of requests.
-
-    The time goes where chance would show: a run at 20 requests a second takes as long as fifty at 0.2.
-    """
-    kinds: dict[str, dict[str, Any]] = {
-        "plain": {},
-        "outage": {"outage": True},
-        "weight 12%": {"true": 0.12},
-        "weight 8%": {"true": 0.08},
-    }
-    found: Cells = {}
-    for rate, base, runs in (
-        (0.2, 0.001, (2000, 2000, 2000, 400)),
-        (0.2, 0, (400,) * 4),
-        (0.2, 0.01, (400,) * 4),
-        (2, 0.001, (200,) * 4),
-        (20, 0.01, (8,) * 4),
-    ):
-        for (kind, more), number in zip(kinds.items(), runs, strict=True):
-            traffic = Traffic(rate=rate, base=base, history=500, **more)
-            found[f"{rate:g}/s, errors {base:.1%}, {kind}"] = (traffic, number)
-    found["200/s, errors 0.1%, plain"] = (Traffic(rate=200), 2)
-    found["2/s, errors 0.1%, tolerance used up"] = (Traffic(rate=2, slower=1.0, tolerated=True), 60)
-    found["2/s, errors 0.1%, 5 cold starts"] = (Traffic(rate=2, cold=5), 60)
-    found["2/s, errors 0.1%, no history"] = (Traffic(rate=2, history=0), 60)
-    return found
-
-
-def detection() -> Cells:
-    """Candidates that differ, at 20 requests a second: 3,600 of the candidate in half an hour."""
-    return {
-        "errors 0.1 to 1%": (Traffic(errors=0.01), 240),
-        "errors 0.1 to 5%": (Traffic(errors=0.05), 300),
-        "errors 0.1 to 20%": (Traffic(errors=0.2), 300),
-        "errors 0.1 to 100%": (Traffic(errors=1.0), 300),
-        "errors 0 to 1%": (Traffic(base=0.0, errors=0.01), 200),
-        "errors 1 to 5%": (Traffic(base=0.01, errors=0.05), 300),
-        "errors 0.1 to 100%, no history": (Traffic(errors=1.0, history=0), 300),
-        "errors 0.1 to 100%, from minute 10": (Traffic(errors=1.0, bad_from=10), 40),
-        "latency x1.2": (Traffic(slower=1.2), 300),
-        "latency x1.5": (Traffic(slower=1.5), 300),
-        "latency x2": (Traffic(slower=2.0), 300),
-        "latency, slowest 1% x5": (Traffic(tail=5.0), 200),
-        "latency x1.5, from minute 10": (Traffic(slower=1.5, bad_from=10), 40),
-        "predictions +0.1 sd": (Traffic(shift=0.1), 40),
-        "predictions +0.25 sd": (Traffic(shift=0.25), 100),
-        "predictions +0.5 sd": (Traffic(shift=0.5), 150),
-        "predictions stuck": (Traffic(spread=0.0), 40),
-        "predictions spread x2": (Traffic(spread=2.0), 40),
-    }
-
-
-def false_passes() -> Cells:
-    """Candidates exactly at one margin, and identical ones (which should pass)."""
-    at = {
-        "errors 0 to 1%": Traffic(base=0.0, errors=0.01),
-        "errors 1 to 2%": Traffic(base=0.01, errors=0.02),
-        "errors 1 to 2%, weight 12%": Traffic(base=0.01, errors=0.02, true=0.12),
-        "errors 1 to 2%, weight 8%": Traffic(base=0.01, errors=0.02, true=0.08),
-        "errors 1 to 2%, outage": Traffic(base=0.01, errors=0.02, outage=True),
-        "latency": Traffic(slower=float(np.exp(EDGE / 2))),
-        "predictions": Traffic(shift=EDGE),
-        "identical, errors 0%": Traffic(base=0.0),
-        "identical, errors 0.1%": Traffic(),
-        "identical, errors 1%": Traffic(base=0.01),
-    }
-    return {name: (replace(traffic, rate=10, minutes=20), 60) for name, traffic in at.items()}
-
-
-def silence() -> Cells:
-    """Nothing, or next to nothing, reaches the candidate."""
-    return {
-        "champion only": (Traffic(rate=2, true=0.0), 20),
-        "no traffic at all": (Traffic(rate=0.0005), 20),
-        "candidate at 0.2/s": (Traffic(rate=0.2), 20),
-    }
-
 
 PARTS = {
-    "false_rollbacks": false_rollbacks,
-    "detection": detection,
-    "false_passes": false_passes,
-    "silence": silence,
+    "false_rollbacks": cells.false_rollbacks,
+    "detection": cells.detection,
+    "false_passes": cells.false_passes,
+    "silence": cells.silence,
 }
 
 
-def run(task: tuple[str, Traffic, int]) -> dict[str, Any]:
-    """Judge one stream; `task` is the part, what happens, and a seed."""
-    part, traffic, seed = task
+def run(task: tuple[str, Traffic, AnalysisPolicy, int]) -> dict[str, Any]:
+    """Judge one stream; `task` is the part, what happens, by which policy, and a seed."""
+    part, traffic, policy, seed = task
     rng = np.random.default_rng(seed)
-    past, now = draw(traffic, rng, LATENCY, PREDICTION)
-    analysis = Analysis(POLICY, traffic.asked, (entry for chunk in chunks(past) for entry in chunk))
+    tolerances = policy.latency_tolerance or 0.0, policy.prediction_tolerance or 0.0
+    past, now = draw(traffic, rng, *tolerances)
+    analysis = Analysis(policy, traffic.asked, (entry for chunk in chunks(past) for entry in chunk))
     result: dict[str, Any] = {"failed": None, "passed": None, "kept": False, "metric": None}
     candidates, onset = 0, traffic.bad_from * 60
-    for chunk in chunks(now):
+    for weight, chunk in looks(now, traffic):
+        if traffic.is_kept:
+            analysis = Analysis.from_state(json.loads(json.dumps(analysis.to_state())))
+        analysis.shift(weight)
         for observation in chunk:
             analysis.observe(observation)
             if analysis.has_failed:
@@ -172,7 +98,7 @@ def run(task: tuple[str, Traffic, int]) -> dict[str, Any]:
         result["kept"] = True
         result["passed"] = candidates if result["passed"] is None else result["passed"]
     if part == "detection" and not onset and traffic.spread == 1:
-        result["oracle"] = oracle(traffic, now, LATENCY, PREDICTION, POLICY.alpha)
+        result["oracle"] = oracle(traffic, now, *tolerances, policy.alpha)
     for name, judge in JUDGES.items():
         end = judge(now)
         late = now.time >= onset
@@ -180,10 +106,22 @@ def run(task: tuple[str, Traffic, int]) -> dict[str, Any]:
     return result
 
 
-def chunks(stream: Stream) -> Iterator[list[Observation]]:
+def looks(stream: Stream, traffic: Traffic) -> Iterator[tuple[float, list[Observation]]]:
+    """Yield the requests under one share after the other; where the analysis is kept between looks, look by look."""
+    if not stream.time.size:
+        return
+    number = np.floor(stream.time / LOOK) if traffic.is_kept else np.zeros(stream.time.size)
+    ends = np.flatnonzero((np.diff(stream.asked) != 0) | (np.diff(number) != 0)) + 1
+    for start, end in zip([0, *ends.tolist()], [*ends.tolist(), stream.time.size], strict=True):
+        for chunk in chunks(stream, start, end):
+            yield float(stream.asked[start]), chunk
+
+
+def chunks(stream: Stream, first: int = 0, last: int | None = None) -> Iterator[list[Observation]]:
     """Turn arrays into observations, a few at a time, so that nothing is made that nobody looks at."""
-    for start in range(0, stream.time.size, CHUNK):
-        part = slice(start, start + CHUNK)
+    last = stream.time.size if last is None else last
+    for start in range(first, last, CHUNK):
+        part = slice(start, min(start + CHUNK, last))
         yield [
             Observation(at, CANDIDATE if served else CHAMPION, error, latency, cold, prediction)
             for at, served, error, latency, cold, prediction in zip(
@@ -245,7 +183,7 @@ def wilson(count: int, runs: int) -> tuple[float, float]:
 def cost(requests: int) -> dict[str, float]:
     """Return what one request costs the analysis, and how large it grows."""
     rng = np.random.default_rng(0)
-    past, now = draw(Traffic(rate=200, minutes=requests / 200 / 60), rng, LATENCY, PREDICTION)
+    past, now = draw(Traffic(rate=200, minutes=requests / 200 / 60), rng, 0.0, 0.0)
     history, batch = ([entry for chunk in chunks(stream) for entry in chunk] for stream in (past, now))
     took = []
     for _ in range(3):
@@ -272,26 +210,56 @@ def main() -> None:
     given = parser.parse_args()
     scale = given.runs * (0.05 if given.quick else 1.0)
     report: dict[str, Any] = {"quick": given.quick, "alpha": POLICY.alpha, "unproven": POLICY.unproven}
+    broken: list[str] = []
     began = time.monotonic()
     with ProcessPoolExecutor(given.processes) as pool:
-        for part, cells in PARTS.items():
+        for part, listed in PARTS.items():
             if given.only not in (None, part):
                 continue
-            report[part] = {}
             print(f"\n{part}")
-            for name, (traffic, most) in cells().items():
+            report[part] = {}
+            for name, (traffic, most, is_shipped) in listed(POLICY, SHIPPED).items():
                 if given.match not in name:
                     continue
                 runs = max(1, int(most * scale))
-                tasks = [(part, traffic, seed) for seed in range(runs)]
-                results = list(pool.map(run, tasks, chunksize=max(1, runs // 50)))
-                report[part][name] = summary(part, results)
-                print(f"  {name:38}", *(f"{key}={value}" for key, value in report[part][name].items()), flush=True)
+                policy = SHIPPED if is_shipped else POLICY
+                results = list(
+                    pool.map(run, [(part, traffic, policy, seed) for seed in range(runs)], chunksize=1 + runs // 50)
+                )
+                tell(part, name, summary(part, results), report, broken)
+            for name, found in together(part, report[part]):
+                tell(part, name, found, report, broken)
     if given.only in (None, "cost"):
         report["cost"] = cost(20_000)
         print("\ncost", report["cost"])
-    report["seconds"] = round(time.monotonic() - began, 1)
+    report |= {"broken": broken, "seconds": round(time.monotonic() - began, 1)}
+    print("\nbroken:" if broken else "\nno goal is broken", "; ".join(broken))
     print(json.dumps(report))
+    sys.exit(1 if broken else 0)
+
+
+def tell(part: str, name: str, found: dict[str, Any], report: dict[str, Any], broken: list[str]) -> None:
+    """Print a cell's figures beside its goal, and note them."""
+    found["goal"] = goal(part, name, found)
+    if found["goal"] and found["goal"]["met"] is False:
+        broken.append(f"{part}: {name}")
+    report[part][name] = found
+    figures = (f"{key}={value}" for key, value in found.items() if key != "goal")
+    print(f"  {name:44}", sentence(found["goal"]), *figures, flush=True)
+
+
+def together(part: str, told: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the share of all cells at a margin, or of all identical candidates at a rate: more runs, more certainty."""
+    share = {"false_rollbacks": "rate", "false_passes": "passed"}.get(part, "")
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name, found in told.items():
+        if share and found["goal"]:
+            groups.setdefault(name.split("/s")[0] + "/s" if part == "false_rollbacks" else "at a margin", []).append(
+                found
+            )
+    for name, group in groups.items():
+        runs, count = sum(f["runs"] for f in group), sum(round(f[share] * f["runs"]) for f in group)
+        yield f"{name}, together", {"runs": runs, share: count / runs, "interval": wilson(count, runs)}
 
 
 if __name__ == "__main__":
