@@ -204,7 +204,7 @@ def test_one_wild_prediction_of_the_champion_excuses_nothing(wild: float, candid
     past = [request._replace(prediction=draw.gauss(10, 3)) for request in traffic(20, 2000, weight=0)]
     past[-200] = past[-200]._replace(prediction=wild)
     given = Analysis(policy, 0.2, past)
-    for request in traffic(21, 3000):
+    for request in traffic(21, 1200):
         value = draw.gauss(10, 3) + candidate.get("shift", 0.0)
         told = candidate.get("stuck", value) if request.version == CANDIDATE else draw.gauss(10, 3)
         given.observe(request._replace(prediction=None if request.error else told))
