@@ -153,7 +153,9 @@ def test_of_two_releases_at_once_one_goes_live(whole: Whole) -> None:
 def test_who_waits_gives_way_to_a_newer_one_which_a_killed_holder_does_not_block(whole: Whole) -> None:
     """Both wait, for all to see: the older one ends, the newer one goes on when the holder's execution is gone."""
     aws = whole.app.stack.aws
-    holder, older, newer = (whole.begin(name) for name in ("holder", "older", "newer"))
+    holder = whole.begin("holder")
+    # Releases that begin in the same second are older and newer by what else their ids hold.
+    older, newer = sorted((whole.begin("one"), whole.begin("another")), key=whole.release_id)
     links = [whole.app.asked(seen.execution) for seen in (holder, older, newer)]
     aws.inject("task", {"kind": "hold", "made": False}, {"state": "Shift Traffic"}, times=1)
     whole.app.approve(links[0])
