@@ -326,8 +326,8 @@ def _at(evidence: Any, path: tuple[Any, ...]) -> Any:
 ODD = st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, 0, -0.0, 10**30])
 
 
-@pytest.mark.parametrize("threshold", [math.nan, math.inf])
-def test_a_limit_that_is_no_number_is_not_drawn(gathered: dict[str, Any], threshold: float) -> None:
+@pytest.mark.parametrize("threshold", [math.nan, math.inf, -1e308, -0.1])
+def test_a_limit_that_has_no_place_is_not_drawn(gathered: dict[str, Any], threshold: float) -> None:
     page = evidence_sections({**gathered, "drift": {**gathered["drift"], "threshold": threshold}}, DIGEST)
     assert 'id="plot-drift' in page
     assert 'class="limit"' not in page[page.index('id="plot-drift') :].split("</svg>", 1)[0]

@@ -73,7 +73,7 @@ def intervals(anchor: str, title: str, rows: Sequence[Interval], ends: tuple[str
 
 def bars(anchor: str, title: str, rows: Sequence[Bar], limit: tuple[float, str] | None = None) -> str:
     """Return horizontal bars from nought, and a dashed line at a limit, if that is a number that can be drawn."""
-    limit = limit if limit and is_known(limit[0]) else None
+    limit = limit if limit and is_known(limit[0]) and limit[0] >= 0 else None
     known = [row.value for row in rows if is_known(row.value)]
     most = max([*known, limit[0] if limit else 0.0]) or 1.0
     scale = WIDTH / (most * 1.02)
