@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fakes.story import ARTIFACTS, FIRST, MODEL, ROOT, SECOND, SITE, Story
+import pytest
+
+from tests.fakes.story import ARTIFACTS, ENVIRONMENT, FIRST, MODEL, ROOT, SECOND, SITE, Story
 
 TAXI: dict[str, Any] = json.loads((Path(__file__).parent / "taxi.json").read_text())
 """What the jobs left of the shipped samples: 2019 against the champion of 2018."""
@@ -115,3 +117,14 @@ def taxi_release(story: Story, **evaluation: Any) -> str:
     assert story.check_gates(SECOND)["passed"]
     assert story.test_endpoint(SECOND)["passed"]
     return story.ask(SECOND)
+
+
+def taxi_evidence() -> dict[str, Any]:
+    """The evidence that the handlers gather of that release."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        story = Story()
+        taxi_release(story)
+        found: dict[str, Any] = story.outside.objects.read_json(f"s3://{ARTIFACTS}/releases/{SECOND}/evidence.json")
+        return found

@@ -9,8 +9,7 @@ import pytest
 from safe_deploy.domain.decision import Rule
 from safe_deploy.domain.question import LINE_LIMIT, LISTED, TEXT_LIMIT, question
 
-from tests.browser.site import taxi_release
-from tests.fakes.story import ARTIFACTS, ENVIRONMENT, SECOND, Story
+from tests.browser.site import taxi_evidence
 
 UNTIL = "2026-02-01 10:00 UTC"
 
@@ -18,13 +17,7 @@ UNTIL = "2026-02-01 10:00 UTC"
 @pytest.fixture(scope="module")
 def gathered() -> dict[str, Any]:
     """Evidence that the handlers gathered from the samples' real figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        story = Story()
-        taxi_release(story)
-        found: dict[str, Any] = story.outside.objects.read_json(f"s3://{ARTIFACTS}/releases/{SECOND}/evidence.json")
-        return found
+    return taxi_evidence()
 
 
 @pytest.fixture

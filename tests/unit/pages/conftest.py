@@ -7,20 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.browser.site import taxi_release
-from tests.fakes.story import ARTIFACTS, ENVIRONMENT, SECOND, Story
+from tests.browser.site import taxi_evidence
 
 
 @pytest.fixture(scope="session")
 def gathered() -> dict[str, Any]:
     """Gather it once."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        story = Story()
-        taxi_release(story)
-        found: dict[str, Any] = story.outside.objects.read_json(f"s3://{ARTIFACTS}/releases/{SECOND}/evidence.json")
-        return found
+    return taxi_evidence()
 
 
 @pytest.fixture
