@@ -21,6 +21,11 @@ WORDS = {
     SAME: "No clear difference from the champion",
     UNKNOWN: "How sure the difference from the champion is, is unknown",
 }
+JUDGEMENTS = {BETTER: "better", WORSE: "worse", SAME: "no clear difference", UNKNOWN: "not judged"}
+"""What is said of one metric or slice."""
+ROWS = "count"
+"""As model/metrics.py calls the number of rows."""
+LIMITS = {"atMost": "at most", "atLeast": "at least"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,18 @@ def primary_metric(evidence: Mapping[str, Any]) -> str | None:
 
 
 def metric_names(evidence: Mapping[str, Any]) -> list[str]:
-    """Return the metrics in the order of the gates, then by name."""
+    """Return the metrics in the order of the gates, then by name; without what only counts the test rows again."""
     gated = [str(rule["metric"]) for rule in evidence["gates"].get("rules") or []]
-    return list(dict.fromkeys([*gated, *sorted(evidence["candidate"]["metrics"])]))
+    names = dict.fromkeys([*gated, *sorted(evidence["candidate"]["metrics"])])
+    return [name for name in names if not _is_rows(name, evidence)]
+
+
+def limit_words(rule: Mapping[str, Any]) -> str:
+    """Return what a gate asks of its metric."""
+    if rule["limit"] in LIMITS:
+        return f"{LIMITS[rule['limit']]} {figure(rule['value'])}"
+    words = f"at most {percent(rule['value'])} worse than the champion"
+    return f"{words} ({figure(rule['champion'])})" if is_known(rule["champion"]) else f"{words}; none was measured"
 
 
 def slice_words(evidence: Mapping[str, Any]) -> str:
@@ -135,3 +149,9 @@ def _speed(evidence: Mapping[str, Any]) -> Number:
     if is_known(limit):
         detail += f"; limit {figure(limit)} ms"
     return Number("Latency", f"{figure(slowest)} ms" if is_known(slowest) else UNKNOWN, detail)
+
+
+def _is_rows(name: str, evidence: Mapping[str, Any]) -> bool:
+    """Return whether a metric only says again how many test rows there were: no policy judges that."""
+    value = evidence["candidate"]["metrics"].get(name)
+    return name == ROWS and name not in (evidence.get("better") or {}) and value == evidence["testRows"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from safe_deploy.domain import notices
 from safe_deploy.domain.decision import Rule
-from safe_deploy.domain.essence import WORSE, metric_names
+from safe_deploy.domain.essence import JUDGEMENTS, WORSE, limit_words, metric_names
 from safe_deploy.domain.figures import SPACE, count, figure, is_known, percent, relative, span
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.domain.training_drift import is_distance
@@ -21,8 +21,6 @@ LISTED = 50
 LINE_LIMIT = 200
 TEXT_LIMIT = 100_000
 """A record may have 400 KB. Lists and lines are bounded, and so is the manifest: this is never reached."""
-JUDGEMENTS = {"better": "better", "worse": "worse", "same": "no clear difference", "unknown": "not judged"}
-LIMITS = {"atMost": "at most", "atLeast": "at least"}
 
 
 def question(model_name: str, evidence: Mapping[str, Any], deadline: str, rule: Rule) -> str:
@@ -97,11 +95,7 @@ def _slice(entry: Mapping[str, Any]) -> str:
 
 
 def _gate(rule: Mapping[str, Any]) -> str:
-    if rule["limit"] in LIMITS:
-        limit = f"{LIMITS[rule['limit']]} {figure(rule['value'])}"
-    else:
-        limit = f"at most {percent(rule['value'])} worse than the champion ({figure(rule['champion'])})"
-    return f"{rule['metric']} {limit}: {figure(rule['found'])}, {rule['failure'] or 'kept'}"
+    return f"{rule['metric']} {limit_words(rule)}: {figure(rule['found'])}, {rule['failure'] or 'kept'}"
 
 
 def _drift(evidence: Mapping[str, Any]) -> str:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safe_deploy.domain.essence import metric_names
+from safe_deploy.domain.essence import JUDGEMENTS, limit_words, metric_names
 from safe_deploy.domain.figures import count, figure, is_known, percent, relative, span
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.pages.html import cell, escape, heading, paragraph, rich_table, section, table, tag, unknown
 from safe_deploy.pages.plots import Interval, intervals
 from safe_deploy.pages.plots import figure as plot
-
-VERDICTS = {"better": "better", "worse": "worse", "same": "no clear difference", "unknown": "not judged"}
-ROWS = "count"
-"""As model/metrics.py calls the number of rows."""
-LIMITS = {"atMost": "at most", "atLeast": "at least"}
 
 
 def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
@@ -33,7 +28,7 @@ def render(evidence: Mapping[str, Any], anchor: str, title: str) -> str:
     elif evidence["championObstacle"]:
         words += f" The champion can't be compared: {evidence['championObstacle']}."
     found = (compared or {}).get("metrics") or {}
-    rows = [_row(name, evidence, found.get(name)) for name in metric_names(evidence) if not _is_rows(name, evidence)]
+    rows = [_row(name, evidence, found.get(name)) for name in metric_names(evidence)]
     return section(
         anchor,
         title,
@@ -54,19 +49,13 @@ def shifts(difference: Mapping[str, Any] | None, base: Any, better: str | None) 
     return {"value": turned["value"], "low": turned["high"], "high": turned["low"]}
 
 
-def _is_rows(name: str, evidence: Mapping[str, Any]) -> bool:
-    """Return whether a metric only says again how many test rows there were: no policy judges that."""
-    value = evidence["candidate"]["metrics"].get(name)
-    return name == ROWS and name not in (evidence.get("better") or {}) and value == evidence["testRows"]
-
-
 def _row(name: str, evidence: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[str]:
     value = evidence["candidate"]["metrics"].get(name)
     champion = ((evidence["champion"] or {}).get("metrics") or {}).get(name)
     better = (evidence.get("better") or {}).get(name)
     title = f"{name} ({better} is better)" if better else name
     if found is None:
-        judgement = tag("unknown", VERDICTS["unknown"]) if better and champion is not None else "–"
+        judgement = tag("unknown", JUDGEMENTS["unknown"]) if better and champion is not None else "–"
         return [escape(title), figure(value), "–" if champion is None else figure(champion), "–", judgement]
     difference = found["difference"]
     shares = relative(difference, champion)
@@ -76,7 +65,7 @@ def _row(name: str, evidence: Mapping[str, Any], found: Mapping[str, Any] | None
         cell(figure(value), span(found["candidate"])),
         cell(figure(champion), span(found["champion"])) if champion is not None else "–",
         cell(f"{figure(difference['value'])}{change}", span(difference)) if difference else "–",
-        tag(found["verdict"], VERDICTS[found["verdict"]]) if difference else "–",
+        tag(found["verdict"], JUDGEMENTS[found["verdict"]]) if difference else "–",
     ]
 
 
@@ -114,14 +103,12 @@ def _gates(evidence: Mapping[str, Any]) -> str:
     if not rules:
         return unknown("Gates, one by one")
     rows = [
-        [rule["metric"], _limit(rule), figure(rule["found"]), "kept" if rule["failure"] is None else rule["failure"]]
+        [
+            rule["metric"],
+            limit_words(rule),
+            figure(rule["found"]),
+            "kept" if rule["failure"] is None else rule["failure"],
+        ]
         for rule in rules
     ]
     return heading("Gates") + table(["Metric", "The policy asks for", "Found", "Gate"], rows, words=(1, 3))
-
-
-def _limit(rule: Mapping[str, Any]) -> str:
-    if rule["limit"] in LIMITS:
-        return f"{LIMITS[rule['limit']]} {figure(rule['value'])}"
-    words = f"at most {percent(rule['value'])} worse than the champion"
-    return f"{words} ({figure(rule['champion'])})" if is_known(rule["champion"]) else f"{words}; none was measured"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from safe_deploy.domain.essence import JUDGEMENTS
 from safe_deploy.domain.figures import count, figure, is_known, percent, relative, span
 from safe_deploy.domain.manifest import CODE
 from safe_deploy.pages.html import cell, folded, paragraph, rich_table, section, tag, unknown
 from safe_deploy.pages.plots import Interval, intervals
 from safe_deploy.pages.plots import figure as plot
-from safe_deploy.pages.sections.quality import VERDICTS, shifts
+from safe_deploy.pages.sections.quality import shifts
 
 PLOTTED = 8
 
@@ -76,7 +77,7 @@ def _table(found: Sequence[Mapping[str, Any]], metric: str) -> str:
                 cell(figure(candidate["value"]), span(candidate)) if candidate else "unknown",
                 cell(figure(champion["value"]), span(champion)) if champion else "–",
                 cell(percent(shares["value"], signed=True)) if shares else "–",
-                tag(entry["verdict"], VERDICTS[entry["verdict"]]) if difference else "–",
+                tag(entry["verdict"], JUDGEMENTS[entry["verdict"]]) if difference else "–",
             ]
         )
     heads = ["Slice", "Rows", f"Candidate's {metric}", f"Champion's {metric}", "Difference", "Judgement"]
